@@ -1,1 +1,9 @@
-//! x
+//! Mailchute: the front door for mail in a Kubernetes cluster.
+
+pub mod backend;
+pub mod mail;
+pub mod plan;
+pub mod policy;
+pub mod route;
+pub mod smtp;
+pub mod stamp;

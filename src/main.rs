@@ -1,1 +1,3 @@
+//! Arguments → subcommand → exit code; nothing else.
+
 fn main() {}

@@ -1,0 +1,14 @@
+//! The vocabulary of mail: addresses, envelope, body, header fields, ids.
+//!
+//! Pure, and imports nothing of ours; every other room speaks in these words.
+
+pub mod address;
+pub mod body;
+pub mod envelope;
+pub mod header;
+pub mod id;
+
+pub use address::{AddressError, AddressKey, ForwardPath, Host, Mailbox, ReversePath};
+pub use body::Body;
+pub use envelope::{BodyType, Client, Envelope, Greeting, Protocol, Recipient};
+pub use id::TransactionId;

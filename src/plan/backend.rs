@@ -1,0 +1,131 @@
+//! A backend, as needed: targets resolved, secrets at hand.
+//!
+//! Equality decides whether pool, cap and circuit survive a new plan.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ObjectName;
+use crate::smtp::Reply;
+
+/// Index of a backend in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BackendId(pub u32);
+
+/// One destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Its Kubernetes name.
+    pub name: ObjectName,
+    /// `namespace/name`: the label.
+    pub label: Arc<str>,
+    /// Where and how.
+    pub target: Target,
+    /// Deliveries at a time.
+    pub max_in_flight: u32,
+    /// Octets of a message.
+    pub max_message_bytes: u64,
+    /// When to stop trying.
+    pub circuit: Circuit,
+    /// HTTP status → reply.
+    pub responses: BTreeMap<u16, Reply>,
+    /// Whether it gives verdicts per recipient.
+    pub per_recipient_verdicts: bool,
+    /// What becomes of mixed verdicts.
+    pub on_partial: OnPartial,
+}
+
+/// The kinds of backend that exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// HTTP or HTTPS.
+    Http(Http),
+}
+
+impl Target {
+    /// The label value.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+        }
+    }
+}
+
+/// An HTTP endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// TLS or not.
+    pub https: bool,
+    /// Host name or address, as in the URL, IPv6 without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Path and query.
+    pub path: String,
+    /// `Authorization`.
+    pub auth: Option<Auth>,
+    /// Keys of Standard Webhooks, raw octets; each signs.
+    pub signing: Vec<Secret>,
+    /// PEM of the CA certificates to trust; `None` for those of the system.
+    pub ca: Option<Arc<str>>,
+    /// Name to verify instead of the host.
+    pub server_name: Option<String>,
+    /// Whether a loopback address may be a target: config from files yes, from a cluster no.
+    pub allow_loopback: bool,
+}
+
+/// `Authorization` of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// RFC 6750.
+    Bearer(Secret),
+    /// RFC 7617.
+    Basic {
+        /// The user id.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+}
+
+/// Octets that are never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<[u8]>);
+
+impl Secret {
+    /// Takes the octets.
+    pub fn new(octets: &[u8]) -> Self {
+        Self(octets.into())
+    }
+
+    /// The octets, for the one place that sends or signs.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// When the circuit opens and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circuit {
+    /// Failures in a row.
+    pub consecutive_failures: u32,
+    /// How long it stays open, unless Retry-After says more.
+    pub open_for: Duration,
+}
+
+/// What becomes of mixed verdicts inside a group (design: several recipients).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnPartial {
+    /// One recipient per transaction, so no mix can be.
+    Single,
+    /// A mix is `451`.
+    Defer,
+}

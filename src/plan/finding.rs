@@ -1,0 +1,70 @@
+//! What compile has to say to whoever wrote the configuration.
+
+use std::fmt;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something is not in use because of it.
+    Error,
+    /// All is in use; probably not as meant.
+    Warning,
+}
+
+/// The condition reason, as in the status table of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the condition reason it is named after; `message` says the rest")]
+pub enum Reason {
+    Invalid,
+    UnsupportedValue,
+    InvalidCertificateRef,
+    PortConflict,
+    NotAllowedByListeners,
+    NoMatchingParent,
+    DomainNotDelegated,
+    BackendNotFound,
+    RefNotPermitted,
+    InvalidKind,
+    SecretNotFound,
+    InvalidSecretKey,
+    ConfigMapNotFound,
+    ServiceNotFound,
+    Conflicted,
+    TargetNotFound,
+    Shadowed,
+    Overridden,
+    NoPostmaster,
+    UnverifiedCatchAll,
+    OpenRelay,
+    UnknownField,
+    Unused,
+}
+
+/// One thing to say about one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The condition reason.
+    pub reason: Reason,
+    /// `Kind namespace/name`.
+    pub object: String,
+    /// The field, as a path below the object, e.g. `spec.rules[0].matches[1].recipient`; may be empty.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}: {}", self.object)?;
+        if !self.field.is_empty() {
+            write!(f, ": {}", self.field)?;
+        }
+        write!(f, ": {:?}: {}", self.reason, self.message)
+    }
+}

@@ -1,0 +1,95 @@
+//! A gateway and its listeners, as the data path needs them.
+
+use std::sync::Arc;
+
+use super::ObjectName;
+use crate::mail::Mailbox;
+use crate::route::{DomainPattern, Table};
+use crate::smtp::{BareNewlines, Limits};
+
+/// The gateway: its name to the world, the domains that are its own.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its Kubernetes name.
+    pub name: ObjectName,
+    /// Greeting, EHLO, `by` of Received, authserv-id.
+    pub hostname: String,
+    /// Domains that exist here, most specific first: exact, longest suffix, any.
+    pub domains: Vec<Delegation>,
+    /// Characters that part a local part from its detail.
+    pub separators: String,
+    /// Where an unmatched postmaster goes.
+    pub postmaster: Option<Mailbox>,
+    /// What is stamped.
+    pub stamp: Stamp,
+}
+
+impl Gateway {
+    /// The delegation that takes a folded domain, the most specific one.
+    pub fn delegation(&self, domain: &str) -> Option<&Delegation> {
+        self.domains.iter().find(|delegation| delegation.domain.matches(domain))
+    }
+
+    /// The domain that `<Postmaster>` stands for: the first exact one, as written in the gateway.
+    pub fn postmaster_domain(&self) -> Option<&str> {
+        let exact = self.domains.iter().filter(|delegation| delegation.order != usize::MAX);
+        exact.min_by_key(|delegation| delegation.order).and_then(|delegation| match &delegation.domain {
+            DomainPattern::Exact(domain) => Some(domain.as_str()),
+            DomainPattern::Suffix(_) | DomainPattern::Any => None,
+        })
+    }
+}
+
+/// A domain of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    /// Which domains.
+    pub domain: DomainPattern,
+    /// Position among the exact domains as written; `usize::MAX` for the others.
+    pub order: usize,
+    /// Whether a usable rule exists for it; without one its recipients get `451 4.3.5`.
+    pub routed: bool,
+}
+
+/// Fields that are added to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// `Return-Path`, towards HTTP and queues.
+    pub return_path: bool,
+    /// `Message-ID` where it is missing.
+    pub message_id: bool,
+    /// `Date` where it is missing.
+    pub date: bool,
+}
+
+/// A listener's profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Mail from other servers.
+    Mx,
+    /// Mail from users (RFC 6409).
+    Submission,
+    /// RFC 2033.
+    Lmtp,
+}
+
+/// One port.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name in the gateway.
+    pub name: Arc<str>,
+    /// TCP port.
+    pub port: u16,
+    /// The profile.
+    pub profile: Profile,
+    /// Sessions at a time.
+    pub max_sessions: u32,
+    /// Sessions at a time from one client (IPv6 by /64); 0 for any number.
+    pub max_sessions_per_client: u32,
+    /// What a session may do.
+    pub limits: Limits,
+    /// Bare CR and LF in DATA.
+    pub bare_newlines: BareNewlines,
+    /// Recipient → rule.
+    pub table: Arc<Table>,
+}

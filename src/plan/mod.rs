@@ -1,0 +1,44 @@
+//! What compile makes and the data path reads: one gateway, as needed rather than as written.
+//!
+//! Immutable once built. References between objects are resolved to indices; defaults are applied;
+//! secrets are at hand. API types never come this far.
+
+use std::sync::Arc;
+
+pub mod backend;
+pub mod finding;
+pub mod gateway;
+pub mod rule;
+
+pub use backend::{Auth, Backend, BackendId, Circuit, Http, OnPartial, Secret, Target};
+pub use finding::{Finding, Reason, Severity};
+pub use gateway::{Delegation, Gateway, Listener, Profile, Stamp};
+pub use rule::{Deliver, Retry, Rule, RuleState, Timeouts, Weighted};
+
+/// `namespace/name` of a Kubernetes object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectName {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// All that a front-end runs on.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The gateway this plan is of.
+    pub gateway: Gateway,
+    /// Listeners that can be opened.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Rules, by [`RuleId`](crate::route::RuleId).
+    pub rules: Vec<Arc<Rule>>,
+    /// Backends that usable rules name, by [`BackendId`].
+    pub backends: Vec<Arc<Backend>>,
+}

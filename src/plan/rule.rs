@@ -1,0 +1,77 @@
+//! A rule of a route: where its recipients go, or why they can't.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{BackendId, ObjectName};
+use crate::policy::RecipientList;
+
+/// One rule of one route at one gateway: a delivery group.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The route it stands in.
+    pub route: ObjectName,
+    /// `namespace/name` of the route: label and `ce-route`.
+    pub route_label: Arc<str>,
+    /// Its name, or its index where it has none.
+    pub name: String,
+    /// `gateway-namespace/gateway/namespace/route/rule`: names the delivery group in the dedupe key.
+    pub group: String,
+    /// What becomes of its recipients.
+    pub state: RuleState,
+}
+
+/// Whether a rule can be used.
+#[derive(Debug, Clone)]
+pub enum RuleState {
+    /// Yes.
+    Usable(Deliver),
+    /// No: it keeps its place, and its recipients get `451 4.3.5`.
+    Unusable,
+}
+
+/// How a rule delivers.
+#[derive(Debug, Clone)]
+pub struct Deliver {
+    /// Backends, at least one with a weight over 0.
+    pub backends: Vec<Weighted>,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// In-pod retry.
+    pub retry: Retry,
+    /// The list of the most specific policy that has one.
+    pub recipients: Option<Arc<RecipientList>>,
+    /// Octets of a message: the least of policy and backends.
+    pub max_message_bytes: u64,
+    /// Recipients of a transaction.
+    pub max_recipients: u32,
+}
+
+/// A backend and its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weighted {
+    /// The backend.
+    pub backend: BackendId,
+    /// Its share among the rule's backends; 0 takes none.
+    pub weight: u32,
+}
+
+/// Deadlines of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the final dot to the reply, retries included.
+    pub total: Duration,
+    /// For one connect.
+    pub connect: Duration,
+}
+
+/// In-pod retry, where a retry is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Further attempts after the first: at most 2.
+    pub attempts: u32,
+    /// First pause.
+    pub base: Duration,
+    /// Longest pause.
+    pub max: Duration,
+}

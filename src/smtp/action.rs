@@ -1,0 +1,187 @@
+//! What the engine asks of the outside, and what it hears back.
+
+use bytes::Bytes;
+
+use super::reply::Reply;
+use crate::mail::{BodyType, ForwardPath, Greeting, ReversePath};
+
+/// What the outside must do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Queue this reply; it leaves with the next flush.
+    Reply {
+        /// The command it answers.
+        verb: Verb,
+        /// What to say.
+        reply: Reply,
+    },
+    /// Decide, then call `answer`.
+    Ask(Question),
+    /// The next octets of the message, dot-unstuffed.
+    Body(Bytes),
+    /// Count this; it has been dealt with.
+    Violation(Violation),
+    /// The transaction is gone: forget its envelope and body.
+    Reset,
+    /// Flush, then do the TLS handshake and call `tls`.
+    StartTls,
+    /// Flush, shut down writing, read on for a moment, close.
+    Close,
+}
+
+/// What only the outside can decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// May this client be served at all? Asked before the greeting.
+    Connect,
+    /// HELO, EHLO or LHLO with this name.
+    Hello(Greeting),
+    /// MAIL: may this sender begin?
+    Sender(Sender),
+    /// RCPT: is this a recipient, and does it fit this transaction?
+    Recipient(ForwardPath),
+    /// The message is complete; deliver it.
+    Message,
+}
+
+/// MAIL's argument and parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// MAIL FROM.
+    pub reverse_path: ReversePath,
+    /// `SIZE=` (RFC 1870), octets.
+    pub size: Option<u64>,
+    /// `BODY=`.
+    pub body_type: BodyType,
+    /// `SMTPUTF8`.
+    pub smtputf8: bool,
+}
+
+/// What the outside has decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Accept,
+    /// To [`Question::Hello`]: go on, with this announced.
+    Capabilities(Hello),
+    /// No, with this reply.
+    Refuse(Reply),
+    /// To [`Question::Message`]: every accepted recipient is confirmed; the reply says so.
+    Delivered(Reply),
+    /// To [`Question::Message`] where each recipient has its reply (LMTP, PRDR), in order.
+    Each(Vec<Reply>),
+}
+
+/// What EHLO announces beyond what the engine always speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// STARTTLS is on offer (RFC 3207).
+    pub starttls: bool,
+    /// AUTH mechanisms on offer, separated by spaces (RFC 4954).
+    pub auth: Option<&'static str>,
+    /// PRDR is on offer.
+    pub prdr: bool,
+}
+
+/// A command, as metrics name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the verb it is named after")]
+pub enum Verb {
+    Helo,
+    Ehlo,
+    Lhlo,
+    Mail,
+    Rcpt,
+    /// DATA to its `354`.
+    Data,
+    /// A chunk that is not the last.
+    Bdat,
+    /// The final dot, or BDAT LAST, to the reply.
+    Message,
+    Rset,
+    Noop,
+    Quit,
+    Vrfy,
+    Expn,
+    Help,
+    Starttls,
+    Auth,
+    Xclient,
+    /// No command: the greeting, or an unasked `421`.
+    Connect,
+    /// Any other word.
+    Other,
+}
+
+impl Verb {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Helo => "HELO",
+            Self::Ehlo => "EHLO",
+            Self::Lhlo => "LHLO",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::Bdat => "BDAT",
+            Self::Message => "MESSAGE",
+            Self::Rset => "RSET",
+            Self::Noop => "NOOP",
+            Self::Quit => "QUIT",
+            Self::Vrfy => "VRFY",
+            Self::Expn => "EXPN",
+            Self::Help => "HELP",
+            Self::Starttls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Xclient => "XCLIENT",
+            Self::Connect => "CONNECT",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
+/// A breach of the protocol that is counted, whatever was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Violation {
+    /// Bare CR or LF in DATA.
+    BareNewline,
+    /// Input behind DATA, EHLO, HELO or AUTH.
+    UnauthorisedPipelining,
+    /// Plaintext behind STARTTLS.
+    StarttlsInjection,
+    /// A command line over its limit.
+    LineTooLong,
+    /// HTTP or TLS on a plain port.
+    CrossProtocol,
+    /// The client spoke before the greeting.
+    EarlyTalker,
+    /// A deadline or the minimum rate was missed.
+    TooSlow,
+    /// A command line that is none: bare CR or LF, NUL, stray 8-bit.
+    BadLine,
+    /// The limit of errors was reached.
+    TooManyErrors,
+    /// Harvesting: the limit of refused recipients was reached.
+    TooManyRefused,
+    /// Refused data went on past the drain limit.
+    DrainLimit,
+}
+
+impl Violation {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BareNewline => "bare_newline",
+            Self::UnauthorisedPipelining => "unauthorised_pipelining",
+            Self::StarttlsInjection => "starttls_injection",
+            Self::LineTooLong => "line_too_long",
+            Self::CrossProtocol => "cross_protocol",
+            Self::EarlyTalker => "early_talker",
+            Self::TooSlow => "too_slow",
+            Self::BadLine => "bad_line",
+            Self::TooManyErrors => "too_many_errors",
+            Self::TooManyRefused => "too_many_refused",
+            Self::DrainLimit => "drain_limit",
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The protocol engine, sans-io: bytes and answers in, actions out.
+//!
+//! No socket, clock, randomness or log. The outside calls [`Session::receive`] with what it read,
+//! does what [`Session::poll`] says until that is `None`, then flushes and reads again. While a
+//! [`Question`] is open nothing more is taken from the input, so pipelining needs no other rule.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `session` | the state machine of a connection |
+//! | `transaction` | MAIL to the end of data |
+//! | `command` | one command line → [`command::Command`] |
+//! | `line` | octets → command lines, bounded |
+//! | `data` | the text of DATA: unstuffing, the end |
+//! | `bdat` | the chunks of BDAT |
+//! | `reply` | the catalogue of replies |
+
+pub mod action;
+pub mod limits;
+pub mod reply;
+
+pub use action::{Action, Answer, Hello, Question, Sender, Verb, Violation};
+pub use limits::{BareNewlines, Limits};
+pub use reply::Reply;
