@@ -10,5 +10,5 @@ pub mod id;
 
 pub use address::{AddressError, AddressKey, ForwardPath, Host, Mailbox, ReversePath};
 pub use body::Body;
-pub use envelope::{BodyType, Client, Envelope, Greeting, Protocol, Recipient};
+pub use envelope::{BodyType, Client, Envelope, Greeting, GreetingName, Protocol, Recipient};
 pub use id::TransactionId;

@@ -11,13 +11,18 @@
 //! | `command` | one command line → [`command::Command`] |
 //! | `line` | octets → command lines, bounded |
 //! | `data` | the text of DATA: unstuffing, the end |
-//! | `bdat` | the chunks of BDAT |
 //! | `reply` | the catalogue of replies |
 
 pub mod action;
+pub mod command;
+mod data;
 pub mod limits;
+mod line;
 pub mod reply;
+pub mod session;
+mod transaction;
 
 pub use action::{Action, Answer, Hello, Question, Sender, Verb, Violation};
 pub use limits::{BareNewlines, Limits};
 pub use reply::Reply;
+pub use session::{Config, Pressure, Session};

@@ -13,18 +13,13 @@ pub(super) fn mailbox(text: &[u8], utf8: bool) -> Result<Mailbox, AddressError> 
         return Err(AddressError::Syntax);
     }
     let host = parse_host(host)?;
-    if !utf8 && !(local_part.is_ascii() && host.as_str().is_ascii()) {
-        return Err(AddressError::NeedsUtf8);
-    }
-    Ok(Mailbox { local_part: local_part.into(), host })
+    let mailbox = Mailbox { local_part: local_part.into(), host };
+    if utf8 || mailbox.is_ascii() { Ok(mailbox) } else { Err(AddressError::NeedsUtf8) }
 }
 
 pub(super) fn host(text: &[u8], utf8: bool) -> Result<Host, AddressError> {
     let host = parse_host(utf8_text(text)?)?;
-    if !utf8 && !host.as_str().is_ascii() {
-        return Err(AddressError::NeedsUtf8);
-    }
-    Ok(host)
+    if utf8 || host.as_str().is_ascii() { Ok(host) } else { Err(AddressError::NeedsUtf8) }
 }
 
 fn utf8_text(text: &[u8]) -> Result<&str, AddressError> {

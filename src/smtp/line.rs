@@ -1,0 +1,140 @@
+//! Octets → command lines, in bounded memory (RFC 5321 §2.3.8, §4.1.1).
+//!
+//! A line ends at LF. One that does not end in CRLF, or holds a bare CR or a NUL, is a bad line;
+//! one over its limit is dropped up to its LF. Nothing of either is ever run.
+
+use bytes::{Buf, Bytes};
+use memchr::{memchr, memchr2};
+
+use super::limits::{AUTH_LINE, COMMAND_LINE, MAIL_LINE};
+
+/// What came next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A command line, without CRLF and trailing white space.
+    Command(Bytes),
+    /// Bare CR or LF, or NUL.
+    Bad,
+    /// Over its limit.
+    TooLong,
+    /// The client speaks HTTP or TLS.
+    CrossProtocol,
+}
+
+/// Cuts lines off the input.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The line so far was over its limit: the rest of it is dropped.
+    skipping: bool,
+}
+
+impl Lines {
+    /// The next line, or `None` until more has come. What is incomplete stays in `input`.
+    pub(super) fn next(&mut self, input: &mut Bytes) -> Option<Line> {
+        if !self.skipping && is_cross_protocol(input) {
+            input.clear();
+            return Some(Line::CrossProtocol);
+        }
+        let Some(end) = memchr(b'\n', input) else {
+            if self.skipping || input.len() >= limit(input) {
+                self.skipping = true;
+                input.clear();
+            }
+            return None;
+        };
+        let too_long = std::mem::take(&mut self.skipping) || end + 1 > limit(input);
+        let line = input.split_to(end + 1);
+        Some(if too_long { Line::TooLong } else { read(line) })
+    }
+}
+
+fn read(mut line: Bytes) -> Line {
+    if !line.ends_with(b"\r\n") {
+        return Line::Bad;
+    }
+    line.truncate(line.len() - 2);
+    if memchr2(b'\r', 0, &line).is_some() {
+        return Line::Bad;
+    }
+    let text = line.trim_ascii_end().len();
+    line.truncate(text);
+    Line::Command(line)
+}
+
+/// Octets of this line, CRLF included; what the verb's extensions add is known from its first word.
+fn limit(line: &[u8]) -> usize {
+    match line.get(..4) {
+        Some(verb) if verb.eq_ignore_ascii_case(b"MAIL") => MAIL_LINE,
+        Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => AUTH_LINE,
+        _ => COMMAND_LINE,
+    }
+}
+
+/// `GET `, `POST `, or the head of a TLS record with a handshake (RFC 8446 §5.1).
+fn is_cross_protocol(line: &[u8]) -> bool {
+    [&b"GET "[..], b"POST ", b"\x16\x03"].iter().any(|head| line.starts_with(head))
+}
+
+/// Keeps what is left of a large read in memory of its own size.
+pub(super) fn compact(input: &mut Bytes) {
+    if input.has_remaining() {
+        *input = Bytes::copy_from_slice(input);
+    } else {
+        *input = Bytes::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &[u8], split: usize) -> Vec<Line> {
+        let (mut lines, mut found, mut buffer) = (Lines::default(), Vec::new(), Bytes::new());
+        for part in [&input[..split], &input[split..]] {
+            buffer = Bytes::from([&buffer[..], part].concat());
+            while let Some(line) = lines.next(&mut buffer) {
+                found.push(line);
+            }
+        }
+        found
+    }
+
+    fn check(input: &[u8], expected: &[Line]) {
+        for split in 0..=input.len() {
+            assert_eq!(lines(input, split), expected, "split at {split}");
+        }
+    }
+
+    #[test]
+    fn lines_are_told_apart_at_every_split() {
+        let command = |text: &'static [u8]| Line::Command(Bytes::from_static(text));
+        check(b"NOOP\r\nQUIT \t\r\n", &[command(b"NOOP"), command(b"QUIT")]);
+        check(b"NOOP\nNO\rOP\r\nNO\0OP\r\n\r\n", &[Line::Bad, Line::Bad, Line::Bad, command(b"")]);
+        check(b"NOOP\r", &[]);
+    }
+
+    #[test]
+    fn long_lines_are_dropped_in_bounded_memory() {
+        let fits = [b"NOOP ", &[b'x'; COMMAND_LINE - 7][..], b"\r\n"].concat();
+        let long = [b"NOOP ", &[b'x'; COMMAND_LINE - 6][..], b"\r\n"].concat();
+        assert!(matches!(lines(&fits, 0)[..], [Line::Command(_)]));
+        check(&long, &[Line::TooLong]);
+        let (mut lines, mut buffer) = (Lines::default(), Bytes::new());
+        for _ in 0..100 {
+            buffer = Bytes::from([&buffer[..], &[b'x'; 400]].concat());
+            assert_eq!(lines.next(&mut buffer), None);
+            assert!(buffer.len() < COMMAND_LINE);
+        }
+        buffer = Bytes::from_static(b"\r\nNOOP\r\n");
+        assert_eq!(lines.next(&mut buffer), Some(Line::TooLong));
+        assert_eq!(lines.next(&mut buffer), Some(Line::Command(Bytes::from_static(b"NOOP"))));
+    }
+
+    #[test]
+    fn http_and_tls_are_known_at_once() {
+        for head in [&b"GET /"[..], b"POST /", b"\x16\x03\x01"] {
+            assert!(lines(head, 1).contains(&Line::CrossProtocol));
+        }
+        check(b"GETTY\r\n", &[Line::Command(Bytes::from_static(b"GETTY"))]);
+    }
+}

@@ -1,0 +1,405 @@
+//! The state machine of one connection.
+//!
+//! ```text
+//! Fresh ─▶ Asking(Connect) ─▶ Command ◀────────────────┐
+//!                               │  ▲ ▲                 │
+//!              HELO MAIL RCPT   ▼  │ └─ Skip ◀─ BDAT out of order
+//!                            Asking│
+//!                DATA ─▶ Text ─────┤─▶ Asking(Message) ┘
+//!                BDAT ─▶ Chunk ────┘
+//!                STARTTLS ─▶ Handshake ─▶ Command      any ─▶ Closed
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::action::{Action, Answer, Question, Sender, Verb, Violation};
+use super::command::{self, Command, Context};
+use super::data::Scanner;
+use super::limits::{BareNewlines, Limits};
+use super::line::{self, Line, Lines};
+use super::reply::{self, Class, Reply};
+use super::transaction::Transaction;
+use crate::mail::{Greeting, Protocol};
+
+mod announce;
+mod order;
+mod receive;
+#[cfg(test)]
+mod tests;
+
+/// What a listener gives each of its sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The name in the greeting and in the answer to EHLO.
+    pub hostname: Arc<str>,
+    /// What a session may do.
+    pub limits: Limits,
+    /// Bare CR and LF in DATA.
+    pub bare_newlines: BareNewlines,
+    /// LMTP instead of SMTP (RFC 2033).
+    pub lmtp: bool,
+    /// The greeting was held back for a while: whoever spoke before it is refused.
+    pub greeting_delay: bool,
+}
+
+/// Whether the server is short of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressure {
+    /// No.
+    None,
+    /// Over 80 % of all sessions are in use: patience is short.
+    High,
+}
+
+/// One connection, from the greeting to the end.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<Config>,
+    input: Bytes,
+    end_of_input: bool,
+    lines: Lines,
+    actions: VecDeque<Action>,
+    state: State,
+    hello: Option<Greeted>,
+    transaction: Option<Box<Transaction>>,
+    ending: Option<Box<Reply>>,
+    errors: u32,
+    messages: u32,
+}
+
+/// A session whose client has greeted.
+#[derive(Debug, Clone, Copy)]
+struct Greeted {
+    starttls: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing has been asked yet.
+    Fresh,
+    /// A question is open.
+    Asking(Box<Asked>),
+    /// The next command is awaited.
+    Command,
+    /// The text of DATA.
+    Text(Scanner),
+    /// The octets of a chunk of BDAT.
+    Chunk { remaining: u64, last: bool },
+    /// The octets of a chunk that is refused.
+    Skip { remaining: u64, reply: Box<Reply> },
+    /// The outside does the TLS handshake.
+    Handshake,
+    /// Nothing is read any more.
+    Closed,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Connect,
+    Hello { protocol: Protocol, pipelined: bool },
+    Sender(Transaction),
+    Recipient,
+    Message,
+}
+
+/// Whether a step came further.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Progress,
+    Blocked,
+}
+
+impl Session {
+    /// A connection that has just been accepted.
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            input: Bytes::new(),
+            end_of_input: false,
+            lines: Lines::default(),
+            actions: VecDeque::new(),
+            state: State::Fresh,
+            hello: None,
+            transaction: None,
+            ending: None,
+            errors: 0,
+            messages: 0,
+        }
+    }
+
+    /// Takes what was read. Call it only after [`poll`](Self::poll) said `None`.
+    pub fn receive(&mut self, bytes: Bytes) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        self.input = if self.input.is_empty() { bytes } else { [&self.input[..], &bytes].concat().into() };
+    }
+
+    /// The client will send no more. What is complete is still answered.
+    pub fn end_of_input(&mut self) {
+        self.end_of_input = true;
+    }
+
+    /// What to do next; `None` means: flush, then read, unless a question is open.
+    pub fn poll(&mut self) -> Option<Action> {
+        loop {
+            if let Some(action) = self.actions.pop_front() {
+                return Some(action);
+            }
+            if self.step() == Step::Blocked {
+                self.actions = VecDeque::new();
+                line::compact(&mut self.input);
+                return None;
+            }
+        }
+    }
+
+    /// Ends the session with `reply` at the next command boundary; at once where it is idle. A
+    /// message that is coming in is read to its end and gets its true reply first.
+    pub fn end(&mut self, reply: Reply) {
+        self.ending = Some(Box::new(reply));
+    }
+
+    /// The TLS handshake that [`Action::StartTls`] asked for is done. RFC 3207 §4.2: "the server
+    /// MUST discard any knowledge obtained from the client".
+    pub fn tls(&mut self) {
+        self.input = Bytes::new();
+        self.hello = None;
+        self.transaction = None;
+        self.lines = Lines::default();
+        self.state = State::Command;
+    }
+
+    /// Refuses the message that is coming in: it is read to its end, then `reply` is given.
+    pub fn refuse_data(&mut self, reply: Reply) {
+        self.refuse_incoming(reply);
+    }
+
+    /// Whether a message is coming in, so that a minimum rate is asked for.
+    pub fn in_data(&self) -> bool {
+        matches!(self.state, State::Text(_) | State::Chunk { .. } | State::Skip { .. })
+    }
+
+    /// Whether the session is over: nothing more is to be read.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// How long to wait for the next complete command, or in data before the minimum rate counts.
+    pub fn deadline(&self, pressure: Pressure) -> Duration {
+        match (self.in_data(), pressure) {
+            // RFC 5321 §4.5.3.2.7: "at least 5 minutes".
+            (false | true, Pressure::None) => Duration::from_secs(300),
+            (false, Pressure::High) => Duration::from_secs(10),
+            (true, Pressure::High) => Duration::from_secs(30),
+        }
+    }
+
+    /// The outside has decided the open question.
+    pub fn answer(&mut self, answer: Answer) {
+        let asked = match std::mem::replace(&mut self.state, State::Command) {
+            State::Asking(asked) => *asked,
+            // An answer to nothing is a defect of the caller; it changes nothing.
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        match asked {
+            Asked::Connect => self.greet(answer),
+            Asked::Hello { protocol, pipelined } => self.greeted(protocol, pipelined, answer),
+            Asked::Sender(transaction) => self.sender(transaction, answer),
+            Asked::Recipient => self.recipient(answer),
+            Asked::Message => self.message(answer),
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        match &mut self.state {
+            State::Fresh => self.ask(Asked::Connect, Question::Connect),
+            State::Command => self.next_command(),
+            State::Text(_) => self.next_text(),
+            State::Chunk { .. } => self.next_chunk(),
+            State::Skip { .. } => self.next_skipped(),
+            State::Asking(_) | State::Handshake | State::Closed => Step::Blocked,
+        }
+    }
+
+    fn next_command(&mut self) -> Step {
+        if self.ending.is_some() && !self.message_begun() {
+            let reply = self.ending.take().map_or(reply::SHUTTING_DOWN, |reply| *reply);
+            self.say(Verb::Connect, reply);
+            return self.close();
+        }
+        match self.lines.next(&mut self.input) {
+            None if self.end_of_input => self.close(),
+            None => Step::Blocked,
+            Some(Line::Command(line)) => self.run(&line),
+            Some(Line::Bad) => self.breach(Violation::BadLine, reply::BAD_LINE),
+            Some(Line::TooLong) => self.breach(Violation::LineTooLong, reply::LINE_TOO_LONG),
+            Some(Line::CrossProtocol) => {
+                self.actions.push_back(Action::Violation(Violation::CrossProtocol));
+                self.close()
+            }
+        }
+    }
+
+    fn breach(&mut self, violation: Violation, reply: Reply) -> Step {
+        self.actions.push_back(Action::Violation(violation));
+        self.say(Verb::Other, reply)
+    }
+
+    fn run(&mut self, line: &Bytes) -> Step {
+        let verb = command::verb(line);
+        let smtputf8 = self.transaction.as_ref().is_some_and(|transaction| transaction.smtputf8);
+        let parsed = command::parse(line, Context { smtputf8, lmtp: self.config.lmtp });
+        let early = self.out_of_order(verb);
+        match (parsed, early) {
+            (Ok(Command::Bdat { size, .. }), Some(reply)) => {
+                self.state = State::Skip { remaining: size, reply: Box::new(reply) };
+                Step::Progress
+            }
+            (_, Some(reply)) | (Err(reply), None) => self.say(verb, reply),
+            (Ok(command), None) => self.execute(verb, command),
+        }
+    }
+
+    fn execute(&mut self, verb: Verb, command: Command) -> Step {
+        match command {
+            Command::Hello(protocol, name) => {
+                let pipelined = !self.input.is_empty();
+                self.ask(Asked::Hello { protocol, pipelined }, Question::Hello(Greeting { protocol, name }))
+            }
+            Command::Mail(sender) => self.mail(sender),
+            Command::Rcpt(path) => self.ask(Asked::Recipient, Question::Recipient(path)),
+            Command::Data => self.data(),
+            Command::Bdat { size, last } => self.bdat(size, last),
+            Command::Rset => {
+                self.reset();
+                self.say(verb, reply::RESET)
+            }
+            Command::Noop => self.say(verb, reply::NOOP),
+            Command::Vrfy => self.say(verb, reply::CANNOT_VERIFY),
+            Command::Expn => self.say(verb, reply::NOT_IMPLEMENTED),
+            Command::Help => self.say(verb, reply::HELP),
+            Command::Starttls => self.starttls(),
+            Command::Quit => self.say(verb, reply::BYE),
+        }
+    }
+
+    fn mail(&mut self, sender: Sender) -> Step {
+        let limits = &self.config.limits;
+        if limits.messages > 0 && self.messages >= limits.messages {
+            return self.say(Verb::Mail, reply::TOO_MANY_MESSAGES);
+        }
+        if sender.size.is_some_and(|size| size > limits.message_bytes) {
+            return self.say(Verb::Mail, reply::TOO_LARGE);
+        }
+        self.ask(Asked::Sender(Transaction::new(&sender)), Question::Sender(sender))
+    }
+
+    fn starttls(&mut self) -> Step {
+        if !self.hello.is_some_and(|hello| hello.starttls) {
+            return self.say(Verb::Starttls, reply::NOT_IMPLEMENTED);
+        }
+        if !self.input.is_empty() {
+            // RFC 3207 §6; CVE-2011-0411: text behind STARTTLS was sent before the handshake.
+            self.actions.push_back(Action::Violation(Violation::StarttlsInjection));
+            return self.close();
+        }
+        self.reset();
+        self.say(Verb::Starttls, reply::START_TLS);
+        self.actions.push_back(Action::StartTls);
+        self.state = State::Handshake;
+        Step::Progress
+    }
+
+    fn ask(&mut self, asked: Asked, question: Question) -> Step {
+        self.state = State::Asking(Box::new(asked));
+        self.actions.push_back(Action::Ask(question));
+        Step::Progress
+    }
+
+    /// Queues a reply, counts it where it is an error, and closes where it says so.
+    fn say(&mut self, verb: Verb, reply: Reply) -> Step {
+        let mut reply = reply;
+        if matches!(reply.code(), 500..=504 | 555) {
+            self.errors += 1;
+            if self.config.limits.errors > 0 && self.errors >= self.config.limits.errors {
+                self.actions.push_back(Action::Violation(Violation::TooManyErrors));
+                reply = reply::TOO_MANY_ERRORS;
+            }
+        }
+        let closes = reply.closes();
+        self.actions.push_back(Action::Reply { verb, reply });
+        if closes { self.close() } else { Step::Progress }
+    }
+
+    fn close(&mut self) -> Step {
+        if !matches!(self.state, State::Closed) {
+            self.reset();
+            self.state = State::Closed;
+            self.input = Bytes::new();
+            self.actions.push_back(Action::Close);
+        }
+        Step::Progress
+    }
+
+    /// Drops the transaction.
+    fn reset(&mut self) {
+        if self.transaction.take().is_some() {
+            self.actions.push_back(Action::Reset);
+        }
+    }
+
+    fn sender(&mut self, transaction: Transaction, answer: Answer) {
+        match answer {
+            Answer::Refuse(reply) => self.say(Verb::Mail, reply),
+            _ => {
+                self.transaction = Some(Box::new(transaction));
+                self.say(Verb::Mail, reply::SENDER_OK)
+            }
+        };
+    }
+
+    fn recipient(&mut self, answer: Answer) {
+        match answer {
+            Answer::Refuse(reply) => self.say(Verb::Rcpt, reply),
+            _ => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.accepted += 1;
+                }
+                self.say(Verb::Rcpt, reply::RECIPIENT_OK)
+            }
+        };
+    }
+
+    /// The message has its answer; the transaction is over either way.
+    fn message(&mut self, answer: Answer) {
+        let accepted = self.transaction.take().map_or(0, |transaction| transaction.accepted);
+        let replies = match answer {
+            Answer::Each(replies) => replies,
+            Answer::Delivered(reply) | Answer::Refuse(reply) => self.for_each_recipient(accepted, reply),
+            Answer::Accept | Answer::Capabilities(_) => {
+                self.for_each_recipient(accepted, reply::BACKEND_FAILED)
+            }
+        };
+        if replies.iter().any(|reply| reply.class() == Class::Positive) {
+            self.messages += 1;
+            self.errors = 0;
+        }
+        for reply in replies {
+            self.say(Verb::Message, reply);
+        }
+    }
+
+    /// RFC 2033 §4.2: in LMTP each accepted recipient has a reply of its own.
+    fn for_each_recipient(&self, accepted: u32, reply: Reply) -> Vec<Reply> {
+        let times = if self.config.lmtp { accepted.max(1) } else { 1 };
+        vec![reply; times as usize]
+    }
+}

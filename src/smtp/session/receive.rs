@@ -1,0 +1,140 @@
+//! The message comes in: by DATA (RFC 5321 §4.1.1.4) or by BDAT (RFC 3030 §2).
+
+use bytes::Bytes;
+
+use super::{Action, Asked, BareNewlines, Question, Session, State, Step, Verb, Violation};
+use crate::smtp::data::{Part, Scanner};
+use crate::smtp::reply::{self, Reply};
+use crate::smtp::transaction::{Incoming, Taken};
+
+impl Session {
+    pub(super) fn data(&mut self) -> Step {
+        if !self.input.is_empty() {
+            // RFC 2920 §3.1: DATA can only be the last command of a group.
+            return self.refuse_pipelining(Verb::Data);
+        }
+        self.begin();
+        self.state = State::Text(Scanner::new());
+        self.say(Verb::Data, Reply::plain(354, "End data with <CR><LF>.<CR><LF>".into()))
+    }
+
+    pub(super) fn bdat(&mut self, size: u64, last: bool) -> Step {
+        self.begin();
+        let limit = self.config.limits.message_bytes;
+        let so_far = self.incoming().map_or(0, |incoming| incoming.octets());
+        if so_far.saturating_add(size) > limit {
+            self.refuse_incoming(reply::TOO_LARGE);
+        }
+        self.state = State::Chunk { remaining: size, last };
+        Step::Progress
+    }
+
+    fn begin(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.incoming.get_or_insert_default();
+        }
+    }
+
+    fn incoming(&mut self) -> Option<&mut Incoming> {
+        self.transaction.as_mut().and_then(|transaction| transaction.incoming.as_mut())
+    }
+
+    pub(super) fn next_text(&mut self) -> Step {
+        let State::Text(scanner) = &mut self.state else { return Step::Blocked };
+        let before = scanner.bare_newline();
+        let part = scanner.next(&mut self.input);
+        let bare_newline = scanner.bare_newline() && !before;
+        if bare_newline {
+            self.actions.push_back(Action::Violation(Violation::BareNewline));
+            if self.config.bare_newlines == BareNewlines::Reject {
+                self.refuse_incoming(reply::BARE_NEWLINE);
+            }
+        }
+        match part {
+            None => self.blocked_in_message(),
+            Some(Part::Text(text)) => self.take(text),
+            Some(Part::End) => self.complete(),
+        }
+    }
+
+    pub(super) fn next_chunk(&mut self) -> Step {
+        let State::Chunk { remaining, last } = &mut self.state else { return Step::Blocked };
+        if *remaining > 0 {
+            let octets = cut(&mut self.input, remaining);
+            return if octets.is_empty() { self.blocked_in_message() } else { self.take(octets) };
+        }
+        if *last {
+            return self.complete();
+        }
+        self.state = State::Command;
+        // A refused message stays refused: each further chunk is dropped and told so.
+        let reply = self.incoming().and_then(|incoming| incoming.refused().cloned());
+        self.say(Verb::Bdat, reply.unwrap_or(reply::CHUNK_OK))
+    }
+
+    pub(super) fn next_skipped(&mut self) -> Step {
+        let State::Skip { remaining, reply } = &mut self.state else { return Step::Blocked };
+        if *remaining > 0 {
+            let octets = cut(&mut self.input, remaining);
+            return if octets.is_empty() { self.blocked_in_message() } else { Step::Progress };
+        }
+        let reply = (**reply).clone();
+        self.state = State::Command;
+        self.say(Verb::Bdat, reply)
+    }
+
+    /// An end of stream inside a message delivers nothing.
+    fn blocked_in_message(&mut self) -> Step {
+        if self.end_of_input { self.close() } else { Step::Blocked }
+    }
+
+    fn take(&mut self, octets: Bytes) -> Step {
+        let limit = self.config.limits.message_bytes;
+        let Some(incoming) = self.incoming() else { return self.close() };
+        match incoming.take(octets, limit) {
+            Taken::Passed(octets) => self.actions.push_back(Action::Body(octets)),
+            Taken::Refused => self.actions.push_back(Action::Reset),
+            Taken::Dropped => {}
+            Taken::Overrun => {
+                self.actions.push_back(Action::Violation(Violation::DrainLimit));
+                self.refused_message();
+                return self.close();
+            }
+        }
+        Step::Progress
+    }
+
+    /// The message is refused while it comes in: what the outside holds of it can go.
+    pub(super) fn refuse_incoming(&mut self, reply: Reply) {
+        if self.incoming().is_some_and(|incoming| incoming.refuse(reply) == Taken::Refused) {
+            self.actions.push_back(Action::Reset);
+        }
+    }
+
+    fn complete(&mut self) -> Step {
+        if self.refused_message() == Step::Progress {
+            return Step::Progress;
+        }
+        self.ask(Asked::Message, Question::Message)
+    }
+
+    /// Answers a message that was refused on its way in; `Blocked` where it was not.
+    fn refused_message(&mut self) -> Step {
+        let Some(reply) = self.incoming().and_then(|incoming| incoming.refused().cloned()) else {
+            return Step::Blocked;
+        };
+        let accepted = self.transaction.take().map_or(0, |transaction| transaction.accepted);
+        self.state = State::Command;
+        for reply in self.for_each_recipient(accepted, reply) {
+            self.say(Verb::Message, reply);
+        }
+        Step::Progress
+    }
+}
+
+/// Up to `remaining` octets of the input.
+fn cut(input: &mut Bytes, remaining: &mut u64) -> Bytes {
+    let fits = usize::try_from(*remaining).unwrap_or(usize::MAX).min(input.len());
+    *remaining -= fits as u64;
+    input.split_to(fits)
+}
