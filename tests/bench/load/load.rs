@@ -169,9 +169,9 @@ impl Sender {
     }
 
     async fn run(mut self, deadline: tokio::time::Instant) -> Tally {
-        while self.next.load(Relaxed) < self.options.messages {
-            match tokio::time::timeout_at(deadline, self.session()).await {
-                Ok(Ok(())) => continue,
+        while let Some(first) = self.take_number() {
+            match tokio::time::timeout_at(deadline, self.session(first)).await {
+                Ok(Ok(())) => {}
                 Ok(Err(Fault::Reply(code))) => self.tally.fault(code.to_string()),
                 Ok(Err(Fault::Io(error))) => self.tally.fault(error.to_string()),
                 Err(_) => {
@@ -179,26 +179,29 @@ impl Sender {
                     break;
                 }
             }
-            // A server that refuses every session must not be asked forever.
-            self.next.fetch_add(1, Relaxed);
         }
         self.tally
     }
 
-    async fn session(&mut self) -> Result<(), Fault> {
+    /// One connection, from the message `first` on. A fault ends it; its message is not tried again.
+    async fn session(&mut self, first: u64) -> Result<(), Fault> {
         let mut connection = Connection::open(self.options.to).await?;
-        let mut left = if self.options.per_connection == 0 { u64::MAX } else { self.options.per_connection };
-        while left > 0 {
-            let number = self.next.fetch_add(1, Relaxed);
-            if number >= self.options.messages {
-                break;
-            }
-            self.script.number(number);
+        let mut number = Some(first);
+        let mut sent = 0;
+        while let Some(this) = number {
+            self.script.number(this);
             let latency = connection.send(&self.script, !self.options.no_pipelining).await?;
             self.tally.latencies.push(latency);
-            left -= 1;
+            sent += 1;
+            number = if sent == self.options.per_connection { None } else { self.take_number() };
         }
         connection.quit().await
+    }
+
+    /// The number of a message that nobody else sends; `None` when all are taken.
+    fn take_number(&self) -> Option<u64> {
+        let number = self.next.fetch_add(1, Relaxed);
+        (number < self.options.messages).then_some(number)
     }
 }
 
