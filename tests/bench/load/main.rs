@@ -1,0 +1,54 @@
+//! The benchmark of the whole path, SMTP in and HTTP out, in one program: `floor`, `sink`, `load`, `compare`.
+//!
+//! `compare` is what one runs; the other three are its parts, and of use alone. What the figures mean stands in
+//! `tests/bench/README.md`. It is not a test of correctness: it only makes sure that every message was
+//! answered `250` and reached the sink.
+
+mod client;
+mod compare;
+mod floor;
+mod idle;
+mod load;
+mod message;
+mod peers;
+mod process;
+mod sink;
+mod verdict;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "load", about = "Benchmarks of the path from SMTP to HTTP")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The least an SMTP to HTTP proxy can do: the yardstick.
+    Floor(floor::Options),
+    /// An HTTP server that takes everything and answers 204.
+    Sink(sink::Options),
+    /// Sends messages, or holds idle sessions, and measures.
+    Load(load::Options),
+    /// Runs mailchute against floor and prints the ratios.
+    Compare(compare::Options),
+}
+
+fn main() -> ExitCode {
+    // `cargo bench` adds `--bench` to what the user wrote.
+    let arguments = Arguments::parse_from(std::env::args_os().filter(|argument| argument != "--bench"));
+    let outcome = match arguments.command {
+        Some(Command::Floor(options)) => floor::run(&options),
+        Some(Command::Sink(options)) => sink::run(&options),
+        Some(Command::Load(options)) => load::command(&options),
+        Some(Command::Compare(options)) => compare::command(&options),
+        None => Arguments::command().print_help().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
