@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod mail;
+pub mod metrics;
 pub mod plan;
 pub mod policy;
 pub mod route;

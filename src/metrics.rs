@@ -1,0 +1,382 @@
+//! What is counted: every metric family and every label enum, on one page.
+//!
+//! The families live in a registry of their own, not in a global, so that tests and several front-ends
+//! in one process don't share counts. A label holds a name from the configuration or a word of a
+//! closed enum, never an address, a domain or error text. A series appears when it is first used and
+//! goes with its object: [`Metrics::remove_listener`], [`Metrics::remove_backend`],
+//! [`Metrics::remove_route`].
+//!
+//! Serving the text is not done here, see `admin`.
+
+mod delivery;
+mod family;
+mod listener;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
+
+use family::Family;
+
+pub use delivery::{DeliveryMetrics, InFlight};
+pub use listener::{ActiveSession, ListenerMetrics};
+pub use prometheus::TEXT_FORMAT;
+
+/// Upper bounds of a command's duration, seconds: from 50 µs (a command that asks nothing) by way of
+/// a backend's answer to 60 s, over any delivery deadline.
+pub const COMMAND_SECONDS: &[f64] =
+    &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 25.0, 60.0];
+
+/// Upper bounds of one delivery attempt, seconds: from 500 µs (a neighbour on the same node) to 60 s.
+pub const DELIVERY_SECONDS: &[f64] =
+    &[0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0];
+
+/// Upper bounds of a message's size, octets: powers of four from 1 KiB, with the usual limits 10 MiB
+/// and 25 MiB between them, to 64 MiB.
+pub const MESSAGE_BYTES: &[f64] = &[
+    1_024.0,
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    10_485_760.0,
+    16_777_216.0,
+    26_214_400.0,
+    67_108_864.0,
+];
+
+macro_rules! families {
+    ($($field:ident: $series:ty = $name:literal, $labels:expr, $help:literal $(, $buckets:expr)?;)*) => {
+        #[derive(Debug)]
+        struct Families {
+            $($field: Family<$series>,)*
+        }
+
+        impl Families {
+            fn declare(registry: &Registry) -> Self {
+                let none: &[f64] = &[];
+                Self { $($field: Family::declare(registry, $name, &$labels, $help, [none $(, $buckets)?].concat()),)* }
+            }
+        }
+    };
+}
+
+families! {
+    sessions_active: IntGauge = "mailchute_smtp_sessions_active",
+        ["listener"], "SMTP sessions that are open.";
+    sessions: IntCounter = "mailchute_smtp_sessions_total",
+        ["listener", "outcome"], "SMTP sessions that ended.";
+    commands: IntCounter = "mailchute_smtp_commands_total",
+        ["listener", "command", "code"], "SMTP commands, by the code of their reply.";
+    command_seconds: Histogram = "mailchute_smtp_command_duration_seconds",
+        ["listener", "command"], "Time from an SMTP command to its reply.", COMMAND_SECONDS;
+    violations: IntCounter = "mailchute_smtp_protocol_violations_total",
+        ["listener", "kind"], "Breaches of the protocol by clients.";
+    recipients: IntCounter = "mailchute_recipients_total",
+        ["listener", "outcome", "reason"], "Recipients, as they were answered at RCPT.";
+    messages: IntCounter = "mailchute_messages_total",
+        ["listener", "route", "outcome"], "Messages, as they were answered after their data.";
+    message_bytes: Histogram = "mailchute_message_bytes",
+        ["listener"], "Size of complete messages as they were sent.", MESSAGE_BYTES;
+    delivery_attempts: IntCounter = "mailchute_delivery_attempts_total",
+        ["backend", "kind", "outcome"], "Attempts to deliver a message.";
+    delivery_duration: Histogram = "mailchute_delivery_duration_seconds",
+        ["kind"], "Time of one delivery attempt.", DELIVERY_SECONDS;
+    delivery_seconds: Counter = "mailchute_delivery_seconds_total",
+        ["backend"], "Time spent in delivery attempts.";
+    delivery_in_flight: IntGauge = "mailchute_delivery_in_flight",
+        ["backend"], "Deliveries under way.";
+    circuit_state: IntGauge = "mailchute_circuit_state",
+        ["backend"], "Circuit of a backend: 0 closed, 1 half-open, 2 open.";
+    message_memory: IntGauge = "mailchute_message_memory_bytes",
+        [], "Memory that holds messages.";
+    message_memory_limit: IntGauge = "mailchute_message_memory_limit_bytes",
+        [], "The byte budget for messages.";
+    config_last_success: Gauge = "mailchute_config_last_success_timestamp_seconds",
+        [], "When a configuration was last taken into use.";
+    config_snapshot: IntGauge = "mailchute_config_snapshot_info",
+        ["version"], "The configuration in use.";
+    config_rejects: IntCounter = "mailchute_config_rejects_total",
+        [], "Configurations that were not taken into use.";
+}
+
+/// All families and their registry. Clones count into the same series.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    families: Arc<Families>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Declares every family in a new registry.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let families = Arc::new(Families::declare(&registry));
+        families.config_rejects.get(&[]);
+        Self { registry, families }
+    }
+
+    /// The handles of one listener, to be kept for as long as it is open.
+    ///
+    /// `listener` is its name, with as much of the gateway before it as it takes to be unique.
+    pub fn listener(&self, listener: &str) -> ListenerMetrics {
+        ListenerMetrics::new(&self.families, listener)
+    }
+
+    /// The handles of one backend (`namespace/name`), to be kept with its pool and circuit.
+    pub fn delivery(&self, backend: &str, kind: &'static str) -> DeliveryMetrics {
+        DeliveryMetrics::new(&self.families, backend, kind)
+    }
+
+    /// The gauge of memory that holds messages, octets.
+    pub fn message_memory(&self) -> IntGauge {
+        self.families.message_memory.get(&[])
+    }
+
+    /// The gauge of the byte budget, octets.
+    pub fn message_memory_limit(&self) -> IntGauge {
+        self.families.message_memory_limit.get(&[])
+    }
+
+    /// A configuration was taken into use; `version` is the one label that shows.
+    pub fn config_accepted(&self, version: &str, now: SystemTime) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.families.config_last_success.get(&[]).set(since.as_secs_f64());
+        self.families.config_snapshot.retain("version", |held| held == version);
+        self.families.config_snapshot.get(&[version]).set(1);
+    }
+
+    /// A configuration was not taken into use.
+    pub fn config_rejected(&self) {
+        self.families.config_rejects.get(&[]).inc();
+    }
+
+    /// Drops the series of a listener that is closed. Handles that still live count on unseen.
+    pub fn remove_listener(&self, listener: &str) {
+        let families = &self.families;
+        let other = |held: &str| held != listener;
+        families.sessions_active.retain("listener", other);
+        families.sessions.retain("listener", other);
+        families.commands.retain("listener", other);
+        families.command_seconds.retain("listener", other);
+        families.violations.retain("listener", other);
+        families.recipients.retain("listener", other);
+        families.messages.retain("listener", other);
+        families.message_bytes.retain("listener", other);
+    }
+
+    /// Drops the series of a backend that is gone. Handles that still live count on unseen.
+    pub fn remove_backend(&self, backend: &str) {
+        let families = &self.families;
+        let other = |held: &str| held != backend;
+        families.delivery_attempts.retain("backend", other);
+        families.delivery_seconds.retain("backend", other);
+        families.delivery_in_flight.retain("backend", other);
+        families.circuit_state.retain("backend", other);
+    }
+
+    /// Drops the series of a route (`namespace/name`) that is gone.
+    pub fn remove_route(&self, route: &str) {
+        self.families.messages.retain("route", |held| held != route);
+    }
+
+    /// All series in Prometheus' text format, of content type [`TEXT_FORMAT`].
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // The encoder fails only where its writer does, or on a family without series: neither exists here.
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics can't be rendered");
+        }
+        text
+    }
+}
+
+/// How an SMTP session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionOutcome {
+    /// The client said QUIT.
+    Quit,
+    /// The client closed or reset the connection without QUIT.
+    Disconnected,
+    /// Not served at all: a limit of sessions, or a client that is not welcome.
+    Refused,
+    /// We closed it because of what the client did.
+    Expelled,
+    /// A deadline or the minimum rate was missed.
+    TimedOut,
+    /// Closed because the front-end or the listener goes away.
+    Drained,
+    /// Our own fault: a panic, or a session that was dropped without a word.
+    Failed,
+}
+
+impl SessionOutcome {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::Quit,
+        Self::Disconnected,
+        Self::Refused,
+        Self::Expelled,
+        Self::TimedOut,
+        Self::Drained,
+        Self::Failed,
+    ];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::Disconnected => "disconnected",
+            Self::Refused => "refused",
+            Self::Expelled => "expelled",
+            Self::TimedOut => "timed_out",
+            Self::Drained => "drained",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How RCPT was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecipientOutcome {
+    /// `250`.
+    Accepted,
+    /// `5xx`.
+    Refused,
+    /// `4xx`.
+    Deferred,
+}
+
+impl RecipientOutcome {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Accepted, Self::Refused, Self::Deferred];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Deferred => "deferred",
+        }
+    }
+}
+
+/// Why RCPT was answered so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecipientReason {
+    /// It is taken.
+    Ok,
+    /// No rule, or no entry of a list, takes it.
+    NoSuchRecipient,
+    /// The domain is not the gateway's.
+    NotOurs,
+    /// Our configuration does not say, or can't be read.
+    Misconfigured,
+    /// It belongs to another delivery group than the transaction.
+    OtherGroup,
+    /// The transaction has as many as it may.
+    TooMany,
+    /// The declared size is over its limit.
+    TooLarge,
+    /// The backend's circuit is open.
+    Busy,
+    /// The envelope would pass the header cap of the delivery.
+    HeaderCap,
+    /// The address or a parameter is not understood, or RCPT came out of order.
+    Syntax,
+    /// An address that needs SMTPUTF8, or can't be put in this transaction otherwise.
+    Unsupported,
+    /// The byte budget has no room.
+    NoMemory,
+}
+
+impl RecipientReason {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::Ok,
+        Self::NoSuchRecipient,
+        Self::NotOurs,
+        Self::Misconfigured,
+        Self::OtherGroup,
+        Self::TooMany,
+        Self::TooLarge,
+        Self::Busy,
+        Self::HeaderCap,
+        Self::Syntax,
+        Self::Unsupported,
+        Self::NoMemory,
+    ];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NoSuchRecipient => "no_such_recipient",
+            Self::NotOurs => "not_ours",
+            Self::Misconfigured => "misconfigured",
+            Self::OtherGroup => "other_group",
+            Self::TooMany => "too_many",
+            Self::TooLarge => "too_large",
+            Self::Busy => "busy",
+            Self::HeaderCap => "header_cap",
+            Self::Syntax => "syntax",
+            Self::Unsupported => "unsupported",
+            Self::NoMemory => "no_memory",
+        }
+    }
+}
+
+/// How a message was answered after its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageOutcome {
+    /// `250`: every recipient is confirmed.
+    Delivered,
+    /// `4xx`: the client should try again.
+    Deferred,
+    /// `5xx` by the backend's word.
+    Refused,
+    /// `5xx` by ours: size, bare newlines, loop.
+    Rejected,
+    /// The client went away before the end of data.
+    Abandoned,
+}
+
+impl MessageOutcome {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::Delivered, Self::Deferred, Self::Refused, Self::Rejected, Self::Abandoned];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// The state of a backend's circuit, as its gauge shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CircuitState {
+    /// Deliveries go through.
+    Closed = 0,
+    /// One delivery may try.
+    HalfOpen = 1,
+    /// None may.
+    Open = 2,
+}
+
+#[cfg(test)]
+mod tests;
