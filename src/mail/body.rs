@@ -5,12 +5,13 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Chunks from this size on are kept as they came; smaller ones are gathered into segments.
-const KEEP: usize = 4096;
-/// Octets of the first gathering segment; each further one doubles up to [`LARGEST_SEGMENT`].
-const FIRST_SEGMENT: usize = 4096;
-/// Octets of the largest gathering segment.
-const LARGEST_SEGMENT: usize = 64 * 1024;
+/// Octets of the largest segment, and of the largest read a chunk is a slice of.
+pub const LARGEST_SEGMENT: usize = 64 * 1024;
+/// Chunks from this size on are kept as they came, and counted as a whole read, since that is what
+/// they keep alive; smaller ones are gathered into segments.
+const KEEP: usize = LARGEST_SEGMENT / 2;
+/// Octets of the smallest gathering segment; each further one doubles.
+const SMALLEST_SEGMENT: usize = 2048;
 
 /// A rope of octets that only grows.
 #[derive(Debug, Default)]
@@ -47,14 +48,14 @@ impl Body {
         self.len += chunk.len();
         if chunk.len() >= KEEP {
             self.seal();
-            self.allocated += chunk.len();
+            self.allocated += LARGEST_SEGMENT.max(chunk.len());
             self.segments.push(chunk);
             return;
         }
         let mut rest = &chunk[..];
         while !rest.is_empty() {
             if self.tail.capacity() == self.tail.len() {
-                self.grow();
+                self.grow(rest.len());
             }
             let fits = rest.len().min(self.tail.capacity() - self.tail.len());
             self.tail.extend_from_slice(&rest[..fits]);
@@ -68,9 +69,9 @@ impl Body {
         Message { segments: self.segments, len: self.len }
     }
 
-    fn grow(&mut self) {
+    fn grow(&mut self, at_least: usize) {
         self.seal();
-        let size = self.allocated.clamp(FIRST_SEGMENT, LARGEST_SEGMENT);
+        let size = self.allocated.max(at_least).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
         self.tail = BytesMut::with_capacity(size);
         self.allocated += self.tail.capacity();
     }
@@ -135,14 +136,14 @@ mod tests {
     fn octets_come_out_in_order_and_memory_is_counted() {
         let mut body = Body::new();
         let mut sent = Vec::new();
-        for size in [1, 10, 4095, 4096, 3, 100_000, 70_000, 1] {
+        for size in [1, 10, 4095, 4096, 3, 50_000, 33_000, 1] {
             let chunk: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
             sent.extend_from_slice(&chunk);
             body.push(Bytes::from(chunk));
             assert_eq!(body.len(), sent.len());
             assert!(body.allocated() >= body.len());
         }
-        assert!(body.allocated() <= sent.len() + LARGEST_SEGMENT);
+        assert!(body.allocated() <= sent.len() + 2 * LARGEST_SEGMENT);
         assert_eq!(body.finish().to_vec(), sent);
     }
 

@@ -1,0 +1,147 @@
+//! The message is complete: read its header, stamp it, deliver it, answer.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tracing::Instrument;
+
+use super::outcome;
+use super::recipient;
+use super::session::Session;
+use super::transaction::{Group, Transaction};
+use crate::backend::{Delivery, Live, Outcome, SessionFacts};
+use crate::mail::body::Message;
+use crate::mail::header::Header;
+use crate::mail::{Envelope, Greeting, GreetingName, Protocol, TransactionId};
+use crate::metrics::MessageOutcome;
+use crate::plan::{Deliver, Rule};
+use crate::smtp::Answer;
+use crate::smtp::reply::{self, Reply};
+use crate::stamp::dedupe::Dedupe;
+use crate::stamp::{Options, Stamping};
+use crate::telemetry;
+
+/// Received fields from which on a message is taken to loop (RFC 5321 §6.3: "at least 100").
+const MAX_RECEIVED: usize = 100;
+/// Received fields by ourselves from which on a message is taken to loop.
+const MAX_RECEIVED_HERE: usize = 5;
+
+impl Session {
+    /// Delivers the message of the transaction; its `250` says that the backend has it.
+    /// Dropped before it is done, it ends what is under way.
+    pub async fn message(&mut self) -> Answer {
+        // The moment stamped is the moment the final dot was read, taken once.
+        let (received_at, started) = (SystemTime::now(), Instant::now());
+        let Some(mut transaction) = self.transaction.take() else { return Answer::Refuse(reply::NO_RECIPIENTS) };
+        let Some(group) = transaction.group.take() else { return Answer::Refuse(reply::NO_RECIPIENTS) };
+        let id = TransactionId::new(received_at, rand::random());
+        let message = std::mem::take(&mut transaction.body).finish();
+        self.door.metrics.message_bytes(message.len());
+        let hostname = &transaction.serving.plan.gateway.hostname;
+        let header = Header::read(&message, hostname);
+        if header.received >= MAX_RECEIVED || header.received_here >= MAX_RECEIVED_HERE {
+            self.count_message(&transaction, MessageOutcome::Rejected);
+            tracing::warn!(%id, received = header.received, "message loops, refused");
+            return Answer::Refuse(reply::MAIL_LOOP);
+        }
+        let Some((rule, deliver)) = recipient::usable(&transaction.serving.plan, group.rule) else {
+            return Answer::Refuse(reply::MISCONFIGURED);
+        };
+        let Some(live) = transaction.serving.backend(group.backend) else {
+            return Answer::Refuse(reply::MISCONFIGURED);
+        };
+        let moment = Moment { id, received_at, started };
+        let delivery = self.delivery(&transaction, &moment, (rule, deliver), (&header, &message));
+        let reply = hand_over(live, &delivery, group).await;
+        self.door.metrics.message(&rule.route_label, outcome::label(&reply));
+        tracing::info!(
+            %id, route = %rule.route_label, backend = %live.plan().label, size = message.len(),
+            recipients = delivery.envelope.recipients.len(), code = reply.code(),
+            trace_id = %delivery.trace.trace_id, took_ms = started.elapsed().as_millis(), "message"
+        );
+        answer(reply)
+    }
+
+    fn delivery(
+        &self,
+        transaction: &Transaction,
+        moment: &Moment,
+        (rule, deliver): (&Rule, &Deliver),
+        (header, message): (&Header, &Message),
+    ) -> Delivery {
+        let gateway = &transaction.serving.plan.gateway;
+        let session = self.facts();
+        let envelope = Envelope {
+            reverse_path: transaction.sender.reverse_path.clone(),
+            recipients: transaction.recipients.clone(),
+            body_type: transaction.sender.body_type,
+            smtputf8: transaction.sender.smtputf8,
+        };
+        let stamping = Stamping {
+            hostname: &gateway.hostname,
+            client: session.client.address,
+            client_name: None,
+            greeting: &session.greeting,
+            tls: None,
+            authenticated: false,
+            id: moment.id,
+            received_at: moment.received_at,
+            envelope: &envelope,
+            header,
+            options: Options {
+                return_path: gateway.stamp.return_path,
+                message_id: gateway.stamp.message_id,
+                date: gateway.stamp.date,
+            },
+        };
+        let stamped = stamping.stamp(message);
+        let dedupe_key = Dedupe { group: &rule.group, envelope: &envelope, header, id: moment.id }.key(message);
+        Delivery {
+            id: moment.id,
+            received_at: moment.received_at,
+            prefix: stamped.prefix,
+            message: stamped.message,
+            envelope,
+            session: Arc::new(session),
+            route: Arc::clone(&rule.route_label),
+            message_id: stamped.message_id,
+            dedupe_key,
+            trace: telemetry::new_trace(),
+            timeouts: deliver.timeouts,
+            deadline: moment.started + deliver.timeouts.total,
+            retry: deliver.retry,
+        }
+    }
+
+    fn facts(&self) -> SessionFacts {
+        let greeting = self.greeting.as_deref().cloned().unwrap_or(Greeting {
+            protocol: Protocol::Smtp,
+            name: GreetingName::Other([].into()),
+        });
+        let source = Arc::clone(&self.door.source);
+        SessionFacts { source, client: self.client, server: self.server, greeting }
+    }
+}
+
+/// When and as what the message came.
+struct Moment {
+    id: TransactionId,
+    received_at: SystemTime,
+    started: Instant,
+}
+
+async fn hand_over(live: &Live, delivery: &Delivery, group: Group) -> Reply {
+    let span = telemetry::delivery_span(delivery, live.plan());
+    let outcomes = live.deliver(delivery, group.slot).instrument(span).await;
+    if let Some(Err(failure)) = outcomes.iter().find(|outcome: &&Outcome| outcome.is_err()) {
+        tracing::warn!(
+            id = %delivery.id, backend = %live.plan().label, cause = failure.cause.as_str(),
+            detail = failure.detail, "delivery failed"
+        );
+    }
+    outcome::reply_for_all(&outcomes, delivery.id)
+}
+
+fn answer(reply: Reply) -> Answer {
+    if reply.code() / 100 == 2 { Answer::Delivered(reply) } else { Answer::Refuse(reply) }
+}

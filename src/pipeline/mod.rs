@@ -1,0 +1,23 @@
+//! The walk: from the engine's questions to its answers, through policy, route, stamp, backend.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `serving` | what is served now: a plan with its live backends |
+//! | `session` | one connection's questions, answered |
+//! | `recipient` | RCPT: which rule takes it, pure |
+//! | `transaction` | MAIL to the message: envelope, delivery group, body |
+//! | `deliver` | the message: stamp it, deliver it |
+//! | `outcome` | receipts and failures → replies: the only such mapping |
+//! | `budget` | memory for messages |
+
+pub mod budget;
+mod deliver;
+pub mod outcome;
+pub mod recipient;
+pub mod serving;
+pub mod session;
+mod transaction;
+
+pub use budget::Budget;
+pub use serving::Serving;
+pub use session::{Answered, Door, Session};

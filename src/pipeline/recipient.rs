@@ -1,0 +1,102 @@
+//! RCPT: which rule takes this recipient, or the reply that says why none does. Pure.
+//!
+//! Our own mistakes never bounce mail: what is not known is `451`.
+
+use crate::mail::{ForwardPath, Mailbox, ReversePath};
+use crate::metrics::RecipientReason;
+use crate::plan::{Deliver, Listener, Plan, Rule, RuleState};
+use crate::route::{Found, RuleId};
+use crate::smtp::reply::{self, Reply};
+
+/// What is decided of one recipient, apart from the transaction it is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// This rule takes it.
+    Route {
+        /// The rule.
+        rule: RuleId,
+        /// What the backend is told.
+        rewritten: Mailbox,
+    },
+    /// Nothing takes it.
+    Refuse(Refusal),
+}
+
+/// Why a recipient is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reply to RCPT.
+    pub reply: Reply,
+    /// The label value.
+    pub reason: RecipientReason,
+}
+
+impl Refusal {
+    pub(super) fn new(reply: Reply, reason: RecipientReason) -> Self {
+        Self { reply, reason }
+    }
+}
+
+const NOT_OURS: Refusal = Refusal { reply: reply::NOT_OURS, reason: RecipientReason::NotOurs };
+const UNKNOWN: Refusal = Refusal { reply: reply::NO_SUCH_USER, reason: RecipientReason::NoSuchRecipient };
+const MISCONFIGURED: Refusal =
+    Refusal { reply: reply::MISCONFIGURED, reason: RecipientReason::Misconfigured };
+
+/// Decides one recipient. An unmatched postmaster goes to the gateway's `postmaster` address
+/// (RFC 5321 §4.5.1: its mail must be accepted), and no list refuses it.
+pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, sender: &ReversePath) -> Decision {
+    let Some(mailbox) = mailbox(plan, path) else { return Decision::Refuse(NOT_OURS) };
+    let postmaster = mailbox.is_postmaster();
+    let refusal = match find(plan, listener, &mailbox, sender, postmaster) {
+        Ok(rule) => return Decision::Route { rule, rewritten: mailbox },
+        Err(refusal) => refusal,
+    };
+    if postmaster
+        && refusal == UNKNOWN
+        && let Some(other) = &plan.gateway.postmaster
+        && let Ok(rule) = find(plan, listener, other, sender, true)
+    {
+        return Decision::Route { rule, rewritten: other.clone() };
+    }
+    Decision::Refuse(refusal)
+}
+
+/// `<Postmaster>` is the postmaster of the gateway's first exact domain.
+fn mailbox(plan: &Plan, path: &ForwardPath) -> Option<Mailbox> {
+    match path {
+        ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
+        ForwardPath::Postmaster => {
+            let domain = plan.gateway.postmaster_domain()?;
+            Mailbox::parse(format!("postmaster@{domain}").as_bytes(), false).ok()
+        }
+    }
+}
+
+fn find(
+    plan: &Plan,
+    listener: &Listener,
+    mailbox: &Mailbox,
+    sender: &ReversePath,
+    postmaster: bool,
+) -> Result<RuleId, Refusal> {
+    let key = mailbox.key().ok_or(NOT_OURS)?;
+    let delegation = plan.gateway.delegation(&key.domain).ok_or(NOT_OURS)?;
+    let rule = match listener.table.look_up(&key, sender) {
+        Found::Rule(rule) => rule,
+        Found::Unknown => return Err(MISCONFIGURED),
+        Found::Nothing if delegation.routed => return Err(UNKNOWN),
+        Found::Nothing => return Err(MISCONFIGURED),
+    };
+    let deliver = usable(plan, rule).ok_or(MISCONFIGURED)?.1;
+    let listed = deliver.recipients.as_ref().is_none_or(|list| list.admits(&key));
+    if listed || postmaster { Ok(rule) } else { Err(UNKNOWN) }
+}
+
+/// The rule of an id and how it delivers, where it is usable.
+pub fn usable(plan: &Plan, id: RuleId) -> Option<(&Rule, &Deliver)> {
+    let rule = plan.rules.get(id.0 as usize)?;
+    match &rule.state {
+        RuleState::Usable(deliver) => Some((rule, deliver)),
+        RuleState::Unusable => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! What is served now: a plan, and the live backends it names. Swapped as one.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::backend::Live;
+use crate::metrics::Metrics;
+use crate::plan::{BackendId, Listener, Plan};
+
+/// Where sessions look up what is served; each transaction looks once.
+pub type Current = watch::Receiver<Arc<Serving>>;
+
+/// A plan and its runtime.
+#[derive(Debug)]
+pub struct Serving {
+    /// The plan.
+    pub plan: Plan,
+    backends: Vec<Arc<Live>>,
+}
+
+impl Serving {
+    /// Puts a plan into service. Backends that are equal to those of `before` keep their pool, cap
+    /// and circuit.
+    pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
+        let running = before.map_or(&[][..], |before| &before.backends);
+        let backends = Live::adopt(&plan.backends, running, metrics);
+        Self { plan, backends }
+    }
+
+    /// The backend of an id of the plan.
+    pub fn backend(&self, id: BackendId) -> Option<&Arc<Live>> {
+        self.backends.get(id.0 as usize)
+    }
+
+    /// The listener of this name.
+    pub fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
+        self.plan.listeners.iter().find(|listener| &*listener.name == name)
+    }
+}

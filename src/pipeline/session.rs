@@ -1,0 +1,168 @@
+//! One connection's questions, answered.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::budget::Budget;
+use super::recipient::Refusal;
+use super::serving::Current;
+use super::transaction::Transaction;
+use crate::mail::{Client, Greeting};
+use crate::metrics::{ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason};
+use crate::smtp::reply::{self, Class, Reply};
+use crate::smtp::{Answer, Hello, Question, Sender, Violation};
+
+/// How long a message waits for the byte budget.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
+/// Refused recipients without an accepted one from which on answers are held back.
+const HARVEST_FROM: u32 = 20;
+/// Refused recipients without an accepted one at which the session ends.
+const HARVEST_END: u32 = 100;
+/// How much longer each further answer is held back, and how long at most.
+const HARVEST_STEP: Duration = Duration::from_secs(1);
+const HARVEST_MOST: Duration = Duration::from_secs(10);
+
+/// What all sessions of one listener share.
+#[derive(Debug)]
+pub struct Door {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// `/mailchute/<namespace>/<gateway>/<listener>`: the CloudEvents source.
+    pub source: Arc<str>,
+    /// What is served now.
+    pub current: Current,
+    /// Memory for messages.
+    pub budget: Arc<Budget>,
+    /// Where it is counted.
+    pub metrics: ListenerMetrics,
+}
+
+/// An answer, and how long to hold it back.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub answer: Answer,
+    /// Flush what waits, then let this pass before giving the answer.
+    pub hold: Duration,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self { answer, hold: Duration::ZERO }
+    }
+}
+
+/// The pipeline's side of one connection.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) door: Arc<Door>,
+    pub(super) client: Client,
+    pub(super) server: IpAddr,
+    pub(super) greeting: Option<Box<Greeting>>,
+    pub(super) transaction: Option<Box<Transaction>>,
+    /// Refused recipients, while none was accepted.
+    refused: u32,
+    accepted_one: bool,
+}
+
+impl Session {
+    /// A client has come through a door.
+    pub fn new(door: Arc<Door>, client: Client, server: IpAddr) -> Self {
+        Self { door, client, server, greeting: None, transaction: None, refused: 0, accepted_one: false }
+    }
+
+    /// Answers a question of the engine that needs no waiting: any but the message.
+    pub fn answer(&mut self, question: Question) -> Answered {
+        match question {
+            Question::Connect => Answer::Accept.into(),
+            Question::Hello(greeting) => {
+                self.greeting = Some(Box::new(greeting));
+                Answer::Capabilities(Hello { starttls: false, auth: None, prdr: false }).into()
+            }
+            Question::Sender(sender) => self.sender(sender).into(),
+            Question::Recipient(path) => {
+                let taken = match &mut self.transaction {
+                    Some(transaction) => transaction.recipient(path),
+                    None => Err(Refusal::new(reply::NEEDS_SENDER, RecipientReason::Syntax)),
+                };
+                self.recipient(taken)
+            }
+            // The message takes its time: `message` answers it.
+            Question::Message => Answer::Refuse(reply::BACKEND_FAILED).into(),
+        }
+    }
+
+    /// Takes octets of the message; `Some` is the reply that refuses it.
+    pub async fn body(&mut self, octets: Bytes) -> Option<Reply> {
+        let transaction = self.transaction.as_mut()?;
+        let len = transaction.body.len() as u64 + octets.len() as u64;
+        if len > transaction.max_message_bytes() {
+            return Some(reply::TOO_LARGE);
+        }
+        if transaction.push(octets) {
+            return None;
+        }
+        let waited = tokio::time::timeout(MEMORY_PATIENCE, transaction.wait_for_memory()).await;
+        waited.is_err().then_some(reply::NO_MEMORY)
+    }
+
+    /// The transaction is gone.
+    pub fn reset(&mut self) {
+        self.transaction = None;
+    }
+
+    /// The connection ended in the middle of a message.
+    pub fn abandoned(&self) {
+        if let Some(transaction) = self.transaction.as_ref().filter(|transaction| !transaction.body.is_empty()) {
+            self.count_message(transaction, MessageOutcome::Abandoned);
+        }
+    }
+
+    fn sender(&mut self, sender: Sender) -> Answer {
+        let serving = Arc::clone(&self.door.current.borrow());
+        // The listener is gone from the configuration: the session is about to be told so.
+        let Some(listener) = serving.listener(&self.door.listener).map(Arc::clone) else {
+            return Answer::Refuse(reply::SHUTTING_DOWN);
+        };
+        if sender.size.is_some_and(|size| !self.door.budget.has(size)) {
+            return Answer::Refuse(reply::NO_MEMORY);
+        }
+        self.transaction = Some(Box::new(Transaction::new(serving, listener, sender, &self.door.budget)));
+        Answer::Accept
+    }
+
+    /// Counts a recipient, and makes harvesting addresses slow.
+    fn recipient(&mut self, taken: Result<(), Refusal>) -> Answered {
+        let refusal = match taken {
+            Ok(()) => {
+                self.accepted_one = true;
+                self.door.metrics.recipient(RecipientOutcome::Accepted, RecipientReason::Ok);
+                return Answer::Accept.into();
+            }
+            Err(refusal) => refusal,
+        };
+        let permanent = refusal.reply.class() == Class::Permanent;
+        let outcome = if permanent { RecipientOutcome::Refused } else { RecipientOutcome::Deferred };
+        self.door.metrics.recipient(outcome, refusal.reason);
+        if !permanent || self.accepted_one {
+            return Answer::Refuse(refusal.reply).into();
+        }
+        self.refused += 1;
+        if self.refused >= HARVEST_END {
+            self.door.metrics.violation(Violation::TooManyRefused);
+            return Answer::Refuse(reply::TOO_MANY_REFUSED).into();
+        }
+        let steps = (self.refused + 1).saturating_sub(HARVEST_FROM);
+        Answered { answer: Answer::Refuse(refusal.reply), hold: (HARVEST_STEP * steps).min(HARVEST_MOST) }
+    }
+
+    pub(super) fn count_message(&self, transaction: &Transaction, outcome: MessageOutcome) {
+        let rule = transaction.group.as_ref().and_then(|group| {
+            super::recipient::usable(&transaction.serving.plan, group.rule).map(|(rule, _)| rule)
+        });
+        self.door.metrics.message(rule.map_or("", |rule| &rule.route_label), outcome);
+    }
+}

@@ -1,0 +1,165 @@
+//! One transaction: what MAIL and RCPT have said, the delivery group, and the message as it comes.
+//!
+//! It sees one configuration from MAIL to its reply.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::budget::{Budget, Held};
+use super::recipient::{self, Decision, Refusal};
+use super::serving::Serving;
+use crate::backend::{self, Slot};
+use crate::mail::{Body, ForwardPath, Mailbox, Recipient, ReversePath};
+use crate::metrics::RecipientReason;
+use crate::plan::{BackendId, Deliver, Listener, OnPartial, Weighted};
+use crate::route::RuleId;
+use crate::smtp::{Sender, reply};
+
+/// From MAIL to the reply.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) serving: Arc<Serving>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) sender: Sender,
+    pub(super) recipients: Vec<Recipient>,
+    pub(super) group: Option<Group>,
+    pub(super) body: Body,
+    held: Held,
+    /// Octets the recipients take in the event's headers.
+    header_octets: usize,
+}
+
+/// The delivery group of a transaction: its first recipient's.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) rule: RuleId,
+    pub(super) backend: BackendId,
+    /// A place in the backend's circuit, kept until the transaction ends.
+    pub(super) slot: Slot,
+}
+
+impl Transaction {
+    pub(super) fn new(
+        serving: Arc<Serving>,
+        listener: Arc<Listener>,
+        sender: Sender,
+        budget: &Arc<Budget>,
+    ) -> Self {
+        let header_octets = backend::sender_octets(&sender.reverse_path);
+        let (recipients, held) = (Vec::new(), Held::new(budget));
+        Self { serving, listener, sender, recipients, group: None, body: Body::new(), held, header_octets }
+    }
+
+    /// Takes a recipient into the transaction, or says why not.
+    pub(super) fn recipient(&mut self, path: ForwardPath) -> Result<(), Refusal> {
+        let decision = recipient::decide(&self.serving.plan, &self.listener, &path, &self.sender.reverse_path);
+        let (rule, rewritten) = match decision {
+            Decision::Route { rule, rewritten } => (rule, rewritten),
+            Decision::Refuse(refusal) => return Err(refusal),
+        };
+        let header_octets = self.header_octets + backend::recipient_octets(&path, &rewritten);
+        if header_octets > backend::MAX_ENVELOPE_HEADER_OCTETS {
+            return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::HeaderCap));
+        }
+        match &self.group {
+            Some(group) => self.joins(group, rule)?,
+            None => self.group = Some(self.open_group(rule, &rewritten)?),
+        }
+        self.header_octets = header_octets;
+        self.recipients.push(Recipient { original: path, rewritten });
+        Ok(())
+    }
+
+    /// Whether one recipient more fits the group.
+    fn joins(&self, group: &Group, rule: RuleId) -> Result<(), Refusal> {
+        if group.rule != rule {
+            return Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup));
+        }
+        let (_, deliver) = self.usable(rule)?;
+        if self.recipients.len() >= deliver.max_recipients as usize {
+            return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::TooMany));
+        }
+        let backend = self.serving.backend(group.backend).map(|live| live.plan());
+        let alone = backend.is_some_and(|backend| {
+            backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single
+        });
+        if alone { Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup)) } else { Ok(()) }
+    }
+
+    fn open_group(&self, rule: RuleId, first: &Mailbox) -> Result<Group, Refusal> {
+        let (_, deliver) = self.usable(rule)?;
+        if self.sender.size.is_some_and(|size| size > deliver.max_message_bytes) {
+            return Err(Refusal::new(reply::TOO_LARGE, RecipientReason::TooLarge));
+        }
+        let weighted = choose(&deliver.backends, &self.sender.reverse_path, first);
+        let live = weighted.and_then(|backend| Some((backend, self.serving.backend(backend)?)));
+        let (backend, live) = live.ok_or_else(misconfigured)?;
+        let slot = live.reserve().ok_or(Refusal::new(reply::BACKEND_BUSY, RecipientReason::Busy))?;
+        Ok(Group { rule, backend, slot })
+    }
+
+    fn usable(&self, rule: RuleId) -> Result<(&crate::plan::Rule, &Deliver), Refusal> {
+        recipient::usable(&self.serving.plan, rule).ok_or_else(misconfigured)
+    }
+
+    /// Octets a message of this transaction may have.
+    pub(super) fn max_message_bytes(&self) -> u64 {
+        let deliver = self.group.as_ref().and_then(|group| recipient::usable(&self.serving.plan, group.rule));
+        deliver.map_or(u64::MAX, |(_, deliver)| deliver.max_message_bytes)
+    }
+
+    /// Adds octets of the message; false where the budget has no room for them at once.
+    pub(super) fn push(&mut self, octets: Bytes) -> bool {
+        self.body.push(octets);
+        self.held.try_raise(self.body.allocated())
+    }
+
+    /// Waits until the budget has room for what the message holds.
+    pub(super) async fn wait_for_memory(&mut self) {
+        self.held.raise(self.body.allocated()).await;
+    }
+}
+
+fn misconfigured() -> Refusal {
+    Refusal::new(reply::MISCONFIGURED, RecipientReason::Misconfigured)
+}
+
+/// One backend by weight: by a hash of MAIL FROM and first recipient, so that a retry meets the
+/// same one.
+fn choose(backends: &[Weighted], sender: &ReversePath, first: &Mailbox) -> Option<BackendId> {
+    if let [only] = backends {
+        return (only.weight > 0).then_some(only.backend);
+    }
+    let total: u64 = backends.iter().map(|backend| u64::from(backend.weight)).sum();
+    let digest = ring::digest::digest(&ring::digest::SHA256, format!("{sender}\n{first}").as_bytes());
+    let head: [u8; 8] = digest.as_ref()[..8].try_into().ok()?;
+    let mut point = u64::from_be_bytes(head).checked_rem(total)?;
+    backends.iter().find_map(|backend| match point.checked_sub(u64::from(backend.weight)) {
+        Some(rest) => {
+            point = rest;
+            None
+        }
+        None => Some(backend.backend),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_kept_and_a_retry_meets_the_same_backend() {
+        let backends = [(0, 90), (1, 10), (2, 0)]
+            .map(|(id, weight)| Weighted { backend: BackendId(id), weight });
+        let mut counts = [0u32; 3];
+        for n in 0..2000 {
+            let first = Mailbox::parse(format!("r{n}@example.net").as_bytes(), false).unwrap();
+            let chosen = choose(&backends, &ReversePath::Null, &first).unwrap();
+            assert_eq!(choose(&backends, &ReversePath::Null, &first), Some(chosen));
+            counts[chosen.0 as usize] += 1;
+        }
+        assert!((1700..1900).contains(&counts[0]) && counts[2] == 0, "{counts:?}");
+        assert_eq!(choose(&backends[2..], &ReversePath::Null, &Mailbox::parse(b"a@b", false).unwrap()), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! How many sessions there may be: in all, at one listener, from one client.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::smtp::reply::{self, Reply};
+use crate::smtp::Pressure;
+
+/// Sessions that are told why they are not served, beyond the limit; any more are closed unread.
+const TOLD_WHY: usize = 256;
+
+/// Sessions of the whole front-end.
+#[derive(Debug)]
+pub(super) struct House {
+    limit: usize,
+    sessions: AtomicUsize,
+}
+
+impl House {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, sessions: AtomicUsize::new(0) }
+    }
+
+    /// Over 80 % of all sessions are in use.
+    pub(super) fn pressure(&self) -> Pressure {
+        let sessions = self.sessions.load(Ordering::Relaxed);
+        if sessions.saturating_mul(5) > self.limit.saturating_mul(4) { Pressure::High } else { Pressure::None }
+    }
+}
+
+/// Sessions of one listener.
+#[derive(Debug)]
+pub(super) struct Room {
+    house: Arc<House>,
+    sessions: AtomicUsize,
+    clients: Mutex<HashMap<Network, usize>>,
+}
+
+/// A client as limits see it: an IPv4 address, or the /64 that one IPv6 site has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Network(IpAddr);
+
+impl Network {
+    fn of(client: IpAddr) -> Self {
+        Self(match client.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        })
+    }
+}
+
+/// What becomes of a connection.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// It is served.
+    Welcome(Place),
+    /// It is told why not.
+    Refused(Reply, Place),
+    /// It is closed without a word: even refusals have become too many.
+    Dropped,
+}
+
+/// A place taken; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    room: Arc<Room>,
+    client: Network,
+}
+
+impl Room {
+    pub(super) fn new(house: Arc<House>) -> Self {
+        Self { house, sessions: AtomicUsize::new(0), clients: Mutex::default() }
+    }
+
+    /// Decides on a connection, given the listener's limits (0: no limit per client).
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, limit: u32, per_client: u32) -> Admission {
+        let client = Network::of(client);
+        let in_all = self.house.sessions.fetch_add(1, Ordering::Relaxed);
+        let here = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let from_client = self.enter(client);
+        let place = Place { room: Arc::clone(self), client };
+        if in_all >= self.house.limit + TOLD_WHY {
+            Admission::Dropped
+        } else if in_all >= self.house.limit || here >= limit as usize {
+            Admission::Refused(reply::TOO_MANY_SESSIONS, place)
+        } else if per_client > 0 && from_client >= per_client as usize {
+            Admission::Refused(reply::TOO_MANY_SESSIONS_FROM_CLIENT, place)
+        } else {
+            Admission::Welcome(place)
+        }
+    }
+
+    /// Sessions that the client had before.
+    fn enter(&self, client: Network) -> usize {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = clients.entry(client).or_insert(0);
+        *sessions += 1;
+        *sessions - 1
+    }
+}
+
+impl Place {
+    /// Whether the house is short of places.
+    pub(super) fn pressure(&self) -> Pressure {
+        self.room.house.pressure()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.house.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.room.sessions.fetch_sub(1, Ordering::Relaxed);
+        let mut clients = self.room.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut sessions) = clients.entry(self.client) {
+            *sessions.get_mut() -= 1;
+            if *sessions.get() == 0 {
+                sessions.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(admission: &Admission) -> Option<&Reply> {
+        match admission {
+            Admission::Refused(reply, _) => Some(reply),
+            Admission::Welcome(_) | Admission::Dropped => None,
+        }
+    }
+
+    #[test]
+    fn each_limit_has_its_reply_and_places_are_given_back() {
+        let house = Arc::new(House::new(3));
+        let room = Arc::new(Room::new(Arc::clone(&house)));
+        let [a, b, c] = ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(|text| text.parse().unwrap());
+        let first = room.admit(a, 10, 1);
+        assert!(matches!(first, Admission::Welcome(_)));
+        assert_eq!(reply(&room.admit(a, 10, 1)), Some(&reply::TOO_MANY_SESSIONS_FROM_CLIENT));
+        assert!(matches!(room.admit(a, 10, 0), Admission::Welcome(_)));
+        assert_eq!(reply(&room.admit(b, 1, 0)), Some(&reply::TOO_MANY_SESSIONS));
+        let more = [room.admit(b, 10, 1), room.admit(c, 10, 1)];
+        assert_eq!(house.pressure(), Pressure::High);
+        assert_eq!(reply(&room.admit(c, 10, 0)), Some(&reply::TOO_MANY_SESSIONS));
+        drop((first, more));
+        assert_eq!(house.pressure(), Pressure::None);
+        assert!(room.clients.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_ipv6_site_is_one_client() {
+        let network = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::2:3"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}

@@ -1,0 +1,221 @@
+//! One connection: moves bytes between socket and engine, questions between engine and pipeline.
+//!
+//! All replies to one read leave in one write.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::guard;
+use super::pace::Pace;
+use super::phase::{Phase, Phases, reached};
+use super::socket::{Appetite, Socket};
+use crate::metrics::{ListenerMetrics, SessionOutcome};
+use crate::pipeline;
+use crate::smtp::reply::{self, Reply};
+use crate::smtp::{Action, Answer, Pressure, Question, Session, Verb, Violation};
+
+/// Who is at both ends, and how it stands outside.
+pub(super) struct Connection<'a, F: Fn() -> Pressure> {
+    pub(super) engine: Session,
+    pub(super) pipeline: pipeline::Session,
+    pub(super) metrics: &'a ListenerMetrics,
+    pub(super) phases: Phases,
+    /// Refuses the client instead of greeting it.
+    pub(super) refusal: Option<Reply>,
+    pub(super) pressure: F,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve<F: Fn() -> Pressure>(
+    mut socket: Socket,
+    mut connection: Connection<'_, F>,
+) -> SessionOutcome {
+    let mut cut = connection.phases.clone();
+    let served = async {
+        tokio::select! {
+            biased;
+            () = reached(&mut cut, Phase::Cut) => Ok(Ending::Cut),
+            ending = connection.run(&mut socket) => ending,
+        }
+    };
+    let ending = match guard::catch(served).await {
+        Ok(ending) => ending,
+        Err(guard::Panicked) => {
+            let mut octets = Vec::new();
+            reply::INTERNAL_ERROR.encode(&mut octets);
+            socket.last_word(&octets);
+            Ok(Ending::Closed(SessionOutcome::Failed))
+        }
+    };
+    match ending {
+        Ok(Ending::Closed(outcome)) => {
+            drop(connection);
+            socket.close().await;
+            outcome
+        }
+        Ok(Ending::Cut) => SessionOutcome::Drained,
+        Err(error) => {
+            tracing::debug!(%error, "connection lost");
+            connection.pipeline.abandoned();
+            SessionOutcome::Disconnected
+        }
+    }
+}
+
+/// How a connection ended, apart from errors of the socket.
+enum Ending {
+    /// We close it.
+    Closed(SessionOutcome),
+    /// The time to drain is over.
+    Cut,
+}
+
+/// Whether the engine has said to close.
+enum Done {
+    Open,
+    Close,
+}
+
+/// Why a wait for the client ended.
+enum Waited {
+    Read(Bytes),
+    Draining,
+    TooSlow,
+}
+
+impl<F: Fn() -> Pressure> Connection<'_, F> {
+    async fn run(&mut self, socket: &mut Socket) -> io::Result<Ending> {
+        let (mut out, mut pace) = (Vec::new(), Pace::default());
+        let mut outcome = SessionOutcome::Disconnected;
+        let mut draining = false;
+        loop {
+            let done = self.act(socket, &mut out, &mut outcome).await?;
+            if !out.is_empty() {
+                socket.write(&mut out).await?;
+            }
+            if matches!(done, Done::Close) {
+                return Ok(Ending::Closed(outcome));
+            }
+            if !self.engine.in_data() {
+                pace = Pace::default();
+            }
+            match self.wait(socket, &mut pace, draining).await? {
+                Waited::Read(octets) if octets.is_empty() => self.engine.end_of_input(),
+                Waited::Read(octets) => self.engine.receive(octets),
+                Waited::Draining => {
+                    draining = true;
+                    outcome = SessionOutcome::Drained;
+                    self.engine.end(reply::SHUTTING_DOWN);
+                }
+                Waited::TooSlow => return self.too_slow(socket).await,
+            }
+        }
+    }
+
+    /// Does what the engine says until it has nothing more to say.
+    async fn act(
+        &mut self,
+        socket: &mut Socket,
+        out: &mut Vec<u8>,
+        outcome: &mut SessionOutcome,
+    ) -> io::Result<Done> {
+        let mut since = Instant::now();
+        while let Some(action) = self.engine.poll() {
+            match action {
+                Action::Reply { verb, reply } => {
+                    reply.encode(out);
+                    let now = Instant::now();
+                    self.metrics.command(verb, reply.code(), now - since);
+                    since = now;
+                    note(verb, &reply, outcome);
+                }
+                Action::Ask(Question::Connect) => {
+                    let answer = self.refusal.take().map_or(Answer::Accept, Answer::Refuse);
+                    self.engine.answer(answer);
+                }
+                Action::Ask(question) => self.ask(question, socket, out).await?,
+                Action::Body(octets) => {
+                    if let Some(reply) = self.pipeline.body(octets).await {
+                        self.engine.refuse_data(reply);
+                    }
+                }
+                Action::Violation(violation) => {
+                    self.metrics.violation(violation);
+                    tracing::debug!(kind = violation.as_str(), "protocol violation");
+                    if violation != Violation::BareNewline {
+                        *outcome = SessionOutcome::Expelled;
+                    }
+                }
+                Action::Reset => self.pipeline.reset(),
+                // Nothing announces STARTTLS, so the engine never gets here.
+                Action::StartTls | Action::Close => return Ok(Done::Close),
+            }
+        }
+        Ok(Done::Open)
+    }
+
+    async fn ask(&mut self, question: Question, socket: &mut Socket, out: &mut Vec<u8>) -> io::Result<()> {
+        // Boxed: a delivery is large, and most of the time there is none.
+        let answered = match question {
+            Question::Message => Box::pin(self.pipeline.message()).await.into(),
+            question => self.pipeline.answer(question),
+        };
+        if answered.hold > Duration::ZERO {
+            socket.write(out).await?;
+            tokio::time::sleep(answered.hold).await;
+        }
+        self.engine.answer(answered.answer);
+        Ok(())
+    }
+
+    async fn wait(&mut self, socket: &Socket, pace: &mut Pace, draining: bool) -> io::Result<Waited> {
+        let in_data = self.engine.in_data();
+        let appetite = if in_data { Appetite::Data } else { Appetite::Commands };
+        match socket.try_read(appetite) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            other => {
+                let octets = other?;
+                pace.note(octets.len(), Duration::ZERO);
+                return Ok(Waited::Read(octets));
+            }
+        }
+        let grace = self.engine.deadline((self.pressure)());
+        let patience = if in_data { pace.patience(grace) } else { grace };
+        let started = Instant::now();
+        let read = async {
+            tokio::select! {
+                read = socket.read(appetite) => read.map(Waited::Read),
+                () = reached(&mut self.phases, Phase::Draining), if !draining => Ok(Waited::Draining),
+            }
+        };
+        let waited = timeout(patience, read).await.unwrap_or(Ok(Waited::TooSlow))?;
+        if let Waited::Read(octets) = &waited {
+            pace.note(octets.len(), started.elapsed());
+        }
+        Ok(waited)
+    }
+
+    async fn too_slow(&mut self, socket: &mut Socket) -> io::Result<Ending> {
+        self.metrics.violation(Violation::TooSlow);
+        self.pipeline.abandoned();
+        let mut out = Vec::new();
+        reply::TOO_SLOW.encode(&mut out);
+        self.metrics.command(Verb::Connect, reply::TOO_SLOW.code(), Duration::ZERO);
+        socket.write(&mut out).await?;
+        Ok(Ending::Closed(SessionOutcome::TimedOut))
+    }
+}
+
+/// How the session will be said to have ended, going by what we say.
+fn note(verb: Verb, reply: &Reply, outcome: &mut SessionOutcome) {
+    match (verb, reply.code()) {
+        (Verb::Quit, 221) => *outcome = SessionOutcome::Quit,
+        (Verb::Connect, 220) => {}
+        (Verb::Connect, _) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Refused,
+        (_, 421) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Expelled,
+        _ => {}
+    }
+}

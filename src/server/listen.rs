@@ -1,0 +1,276 @@
+//! Ports: opened and closed as the plan says, and what comes in through them.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use super::admission::{Admission, House, Place, Room};
+use super::connection::{self, Connection};
+use super::phase::{Phase, Phases, reached};
+use super::socket::Socket;
+use crate::mail::Client;
+use crate::metrics::{Metrics, SessionOutcome};
+use crate::pipeline::serving::Current;
+use crate::pipeline::{self, Budget, Door};
+use crate::plan::{Listener, Profile};
+use crate::smtp::reply::Reply;
+use crate::smtp::{self, Session};
+use crate::telemetry;
+
+/// How long accepting pauses when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// What `serve` sets for the whole process.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The address that ports are opened on.
+    pub address: IpAddr,
+    /// Sessions in all.
+    pub max_sessions: usize,
+    /// How long sessions may take to end, once they are told to.
+    pub drain_timeout: Duration,
+}
+
+/// All ports of a gateway.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+    current: Current,
+    budget: Arc<Budget>,
+    metrics: Arc<Metrics>,
+    house: Arc<House>,
+    open: HashMap<Arc<str>, Open>,
+    /// Sessions of ports that are closed or open; each ends by its phase.
+    sessions: JoinSet<()>,
+}
+
+/// A port that is open.
+#[derive(Debug)]
+struct Open {
+    port: u16,
+    bound: SocketAddr,
+    phase: watch::Sender<Phase>,
+    accepting: tokio::task::JoinHandle<JoinSet<()>>,
+}
+
+impl Server {
+    /// A server without ports; [`Self::apply`] opens them.
+    pub fn new(options: Options, current: Current, budget: Arc<Budget>, metrics: Arc<Metrics>) -> Self {
+        let house = Arc::new(House::new(options.max_sessions));
+        Self { options, current, budget, metrics, house, open: HashMap::new(), sessions: JoinSet::new() }
+    }
+
+    /// Opens the ports that the current plan has and closes those that it has no more. A port that
+    /// can't be opened is an error; those that are open stay.
+    pub async fn apply(&mut self) -> Result<(), PortError> {
+        let serving = Arc::clone(&self.current.borrow());
+        let wanted = |name: &Arc<str>, port| {
+            serving.plan.listeners.iter().any(|listener| listener.name == *name && listener.port == port)
+        };
+        let gone: Vec<Arc<str>> =
+            self.open.iter().filter(|(name, open)| !wanted(name, open.port)).map(|(name, _)| Arc::clone(name)).collect();
+        for name in gone {
+            if let Some(open) = self.open.remove(&name) {
+                open.phase.send_replace(Phase::Draining);
+                self.let_drain(open);
+                tracing::info!(listener = %name, "listener closed");
+            }
+        }
+        let mut failed = None;
+        for listener in &serving.plan.listeners {
+            if !self.open.contains_key(&listener.name)
+                && let Err(error) = self.open_port(listener, &serving.plan.gateway.name.to_string())
+            {
+                failed.get_or_insert(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Where each listener is bound: its name and address.
+    pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
+        let mut addresses: Vec<_> = self.open.iter().map(|(name, open)| (Arc::clone(name), open.bound)).collect();
+        addresses.sort();
+        addresses
+    }
+
+    /// Stops accepting, lets every session end at its next command boundary, and cuts what is left
+    /// after the drain timeout.
+    pub async fn drain(mut self) {
+        let ports: Vec<Open> = self.open.drain().map(|(_, open)| open).collect();
+        for open in &ports {
+            open.phase.send_replace(Phase::Draining);
+        }
+        for open in ports {
+            self.let_drain(open);
+        }
+        while self.sessions.join_next().await.is_some() {}
+    }
+
+    fn let_drain(&mut self, open: Open) {
+        let patience = self.options.drain_timeout;
+        self.sessions.spawn(async move {
+            let Ok(mut sessions) = open.accepting.await else { return };
+            let all = async { while sessions.join_next().await.is_some() {} };
+            if tokio::time::timeout(patience, all).await.is_err() {
+                tracing::warn!(port = open.port, sessions = sessions.len(), "drain timeout, sessions are cut");
+                open.phase.send_replace(Phase::Cut);
+                while sessions.join_next().await.is_some() {}
+            }
+        });
+    }
+
+    fn open_port(&mut self, listener: &Arc<Listener>, gateway: &str) -> Result<(), PortError> {
+        let address = SocketAddr::new(self.options.address, listener.port);
+        let wrong = |source| PortError { listener: listener.name.to_string(), address, source };
+        let socket = bind(address).map_err(wrong)?;
+        let bound = socket.local_addr().map_err(wrong)?;
+        let (phase, phases) = watch::channel(Phase::Running);
+        let door = Arc::new(Door {
+            listener: Arc::clone(&listener.name),
+            source: format!("/mailchute/{gateway}/{}", listener.name).into(),
+            current: self.current.clone(),
+            budget: Arc::clone(&self.budget),
+            metrics: self.metrics.listener(&listener.name),
+        });
+        let room = Arc::new(Room::new(Arc::clone(&self.house)));
+        let entrance = Entrance { door, room, phases, engine: None };
+        let accepting = tokio::spawn(entrance.accept(socket));
+        tracing::info!(listener = %listener.name, address = %bound, "listening");
+        self.open.insert(Arc::clone(&listener.name), Open { port: listener.port, bound, phase, accepting });
+        Ok(())
+    }
+}
+
+/// A port that can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("listener {listener}: can't listen on {address}: {source}; choose a free port, or stop what uses it")]
+pub struct PortError {
+    listener: String,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// What every connection of a port is given.
+struct Entrance {
+    door: Arc<Door>,
+    room: Arc<Room>,
+    phases: Phases,
+    /// The engine's configuration, with the listener it was made of.
+    engine: Option<(Arc<Listener>, Arc<smtp::Config>)>,
+}
+
+impl Entrance {
+    /// Accepts until the phase is draining; gives back the sessions that are under way.
+    async fn accept(mut self, socket: TcpListener) -> JoinSet<()> {
+        let mut sessions = JoinSet::new();
+        let mut phases = self.phases.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = reached(&mut phases, Phase::Draining) => return sessions,
+                accepted = socket.accept() => accepted,
+            };
+            while sessions.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, peer)) => self.enter(stream, peer, &mut sessions),
+                Err(error) if is_of_the_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept connections");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, stream: TcpStream, peer: SocketAddr, sessions: &mut JoinSet<()>) {
+        let serving = Arc::clone(&self.door.current.borrow());
+        let Some(listener) = serving.listener(&self.door.listener) else { return };
+        let client = Client { address: peer.ip().to_canonical(), port: peer.port() };
+        let admission = self.room.admit(client.address, listener.max_sessions, listener.max_sessions_per_client);
+        let (place, refusal) = match admission {
+            Admission::Welcome(place) => (place, None),
+            Admission::Refused(reply, place) => (place, Some(reply)),
+            Admission::Dropped => {
+                self.door.metrics.session().end(SessionOutcome::Refused);
+                return;
+            }
+        };
+        let config = self.config(listener, &serving.plan.gateway.hostname);
+        // Replies are whole already: waiting to fill a packet only delays them.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let span = telemetry::session_span(&self.door.listener, client);
+        let session = session(stream, client, Arc::clone(&self.door), place, self.phases.clone(), config, refusal);
+        sessions.spawn(session.instrument(span));
+    }
+
+    /// The engine's configuration, made anew when the plan is another one.
+    fn config(&mut self, listener: &Arc<Listener>, hostname: &str) -> Arc<smtp::Config> {
+        match &self.engine {
+            Some((known, config)) if Arc::ptr_eq(known, listener) => Arc::clone(config),
+            _ => {
+                let config = Arc::new(smtp::Config {
+                    hostname: hostname.into(),
+                    limits: listener.limits.clone(),
+                    bare_newlines: listener.bare_newlines,
+                    lmtp: listener.profile == Profile::Lmtp,
+                    greeting_delay: false,
+                });
+                self.engine = Some((Arc::clone(listener), Arc::clone(&config)));
+                config
+            }
+        }
+    }
+}
+
+async fn session(
+    stream: TcpStream,
+    client: Client,
+    door: Arc<Door>,
+    place: Place,
+    phases: Phases,
+    config: Arc<smtp::Config>,
+    refusal: Option<Reply>,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    let active = door.metrics.session();
+    let connection = Connection {
+        engine: Session::new(config),
+        pipeline: pipeline::Session::new(Arc::clone(&door), client, local.ip().to_canonical()),
+        metrics: &door.metrics,
+        phases,
+        refusal,
+        pressure: || place.pressure(),
+    };
+    let outcome = connection::serve(Socket::new(stream), connection).await;
+    active.end(outcome);
+}
+
+/// Errors that belong to the connection that was about to be accepted (accept(2)).
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,23 @@
+//! In: ports, connections, and the end of both.
+//!
+//! One task per connection moves bytes between the socket and the engine and decides nothing.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `listen` | opens and closes ports as the plan says, accepts |
+//! | `admission` | how many sessions, in all and per client |
+//! | `connection` | one connection: socket ↔ engine ↔ pipeline |
+//! | `socket` | reads without a buffer of its own, writes with a deadline |
+//! | `pace` | the minimum rate of data |
+//! | `phase` | running, draining, cut |
+
+mod admission;
+mod connection;
+mod guard;
+mod listen;
+mod pace;
+mod phase;
+mod socket;
+
+pub use listen::{Options, Server};
+pub use phase::Phase;
