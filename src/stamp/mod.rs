@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::mail::body::Message;
 use crate::mail::header::{Header, Start};
-use crate::mail::{Envelope, Greeting, Mailbox, ReversePath, TransactionId, address};
+use crate::mail::{Envelope, Greeting, Host, Mailbox, ReversePath, TransactionId, address};
 
 pub mod dedupe;
 mod keyword;
@@ -48,7 +48,7 @@ pub struct Tls<'a> {
 /// All that is stamped on one delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamping<'a> {
-    /// The gateway's public host name: `by`, the id's domain, our authserv-id.
+    /// The gateway's public host name, in ASCII: `by`, the id's domain, our authserv-id.
     pub hostname: &'a str,
     /// The client's true address.
     pub client: IpAddr,
@@ -133,7 +133,7 @@ impl Stamping<'_> {
             return mailbox.to_string();
         }
         let domain = mailbox.host().as_str();
-        let domain = address::fold_domain(domain).unwrap_or_else(|| ascii(domain));
+        let domain = a_labels(domain).unwrap_or_else(|| ascii(domain));
         format!("{}@{domain}", ascii(mailbox.local_part()))
     }
 }
@@ -144,6 +144,12 @@ fn field(prefix: &mut Vec<u8>, name: &str, content: &str) {
     prefix.extend_from_slice(b": ");
     prefix.extend_from_slice(content.as_bytes());
     prefix.extend_from_slice(b"\r\n");
+}
+
+/// A domain in A-labels. IDNA maps look-alikes to ASCII, `（` to a parenthesis: what is no domain
+/// afterwards is none.
+fn a_labels(domain: &str) -> Option<String> {
+    address::fold_domain(domain).filter(|folded| Host::parse(folded.as_bytes(), false).is_ok())
 }
 
 fn ascii(text: &str) -> String {

@@ -5,9 +5,9 @@
 
 use std::net::IpAddr;
 
-use super::{Stamping, date, keyword};
+use super::{Stamping, a_labels, date, keyword};
 use crate::mail::envelope::GreetingName;
-use crate::mail::{ForwardPath, Host, address};
+use crate::mail::{ForwardPath, Host};
 
 /// RFC 5322 §2.1.1: a line should have no more octets than this, without its CRLF.
 const FOLD: usize = 78;
@@ -53,7 +53,7 @@ fn greeting(stamping: &Stamping<'_>) -> Result<String, String> {
     let given = match &stamping.greeting.name {
         GreetingName::Host(Host::Domain(name)) => {
             let utf8 = stamping.envelope.smtputf8 || name.is_ascii();
-            let text = if utf8 { Some(name.to_string()) } else { address::fold_domain(name) };
+            let text = if utf8 { Some(name.to_string()) } else { a_labels(name) };
             return text.ok_or_else(|| comment(name.as_bytes()));
         }
         GreetingName::Host(Host::Literal(literal)) if is_ip(literal) => return Ok(literal.to_string()),

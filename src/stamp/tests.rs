@@ -163,6 +163,7 @@ fn a_greeting_can_not_inject_anything() {
         (b"a\xff\x00\x7f", "[192.0.2.1] ([192.0.2.1]) (greeted as a???)"),
         (b"[x:(((]", "[192.0.2.1] ([192.0.2.1]) (greeted as [x:???])"),
         ("bücher.example".as_bytes(), "xn--bcher-kva.example ([192.0.2.1])"),
+        ("a\u{ff08}b.example".as_bytes(), "[192.0.2.1] ([192.0.2.1]) (greeted as a???b.example)"),
         (b"", "[192.0.2.1] ([192.0.2.1]) (greeted as )"),
     ] {
         let case = Case { greeting: greeting(name), ..Case::new() };
