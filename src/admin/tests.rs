@@ -27,7 +27,7 @@ async fn start() -> Running {
     Running { address, admin, stop, task }
 }
 
-/// Sends `head` with `Connection: close`, returns all that comes back.
+/// Sends a request with `Connection: close`, returns all that comes back.
 async fn exchange(address: SocketAddr, request_line: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{request_line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

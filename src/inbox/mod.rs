@@ -54,7 +54,7 @@ const ARRIVALS: usize = 256;
 pub struct Options {
     /// Messages kept; the oldest go first.
     pub max_messages: usize,
-    /// Octets kept; the oldest go first. A message over it is not taken.
+    /// Octets kept; the oldest go first. A message over it is not taken. What is still arriving comes on top.
     pub max_bytes: usize,
     /// Where mail is to be sent, for the hint on the empty page.
     pub smtp: SocketAddr,

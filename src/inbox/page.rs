@@ -101,7 +101,8 @@ fn empty(main: &mut String, smtp: SocketAddr) -> fmt::Result {
 <pre><code>swaks --server {smtp} --from me@example.com --to you@example.org</code></pre>
 <p>or with curl:</p>
 <pre><code>printf 'Subject: Hello\r\n\r\nIt works.\r\n' |
-  curl smtp://{smtp} --mail-from me@example.com --mail-rcpt you@example.org --upload-file -</code></pre>
+  curl smtp://{smtp} --upload-file - \
+    --mail-from me@example.com --mail-rcpt you@example.org</code></pre>
 </section>
 "#
     )

@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn the_oldest_go_when_there_are_too_many() {
         let store = Store::new(2, usize::MAX);
-        ["a", "b", "c"].map(|id| store.push(mail(id, id, 1)));
+        for id in ["a", "b", "c"] {
+            store.push(mail(id, id, 1));
+        }
         assert_eq!(ids(&store), ["c", "b"]);
         assert!(store.find("a").is_none() && store.find("b").is_some());
         assert_eq!(store.count(), (2, 3));
@@ -118,7 +120,9 @@ mod tests {
     #[test]
     fn the_oldest_go_when_they_are_too_large() {
         let store = Store::new(100, 10_000);
-        ["a", "b", "c"].map(|id| store.push(mail(id, id, 4_500)));
+        for id in ["a", "b", "c"] {
+            store.push(mail(id, id, 4_500));
+        }
         assert_eq!(ids(&store), ["c", "b"]);
         store.push(mail("d", "d", 10_000));
         assert_eq!(ids(&store), ["d"]);
