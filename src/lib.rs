@@ -1,6 +1,8 @@
 //! Mailchute: the front door for mail in a Kubernetes cluster.
 
+pub mod admin;
 pub mod backend;
+pub mod inbox;
 pub mod mail;
 pub mod metrics;
 pub mod plan;
@@ -8,3 +10,4 @@ pub mod policy;
 pub mod route;
 pub mod smtp;
 pub mod stamp;
+pub mod telemetry;

@@ -1,0 +1,83 @@
+//! One message that came in: the event's attributes and the octets, nothing of them changed.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
+use mail_parser::MessageParser;
+
+use super::event::{self, NotAnEvent};
+
+/// A message as the inbox got it.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// `ce-id`: the transaction, as the reply to the sender names it.
+    pub id: String,
+    /// `ce-time`, or when it came here.
+    pub time: String,
+    /// MAIL FROM; `<>` for the null reverse-path.
+    pub mail_from: String,
+    /// RCPT TOs, in order.
+    pub rcpt_to: Vec<String>,
+    /// The `Subject`, decoded (RFC 2047); empty where there is none.
+    pub subject: String,
+    /// Every attribute of the event without `ce-`, decoded.
+    pub event: BTreeMap<String, String>,
+    /// The other fields of the request, without what `Authorization` says.
+    pub headers: Vec<(String, String)>,
+    /// The body of the request.
+    pub raw: Bytes,
+    /// Whether its dedupe key was here before.
+    pub repeat: bool,
+    /// How often this very event was posted.
+    pub deliveries: u32,
+}
+
+impl Mail {
+    /// Reads an event from the head of its request and the body.
+    pub(super) fn read(headers: &HeaderMap, raw: Bytes, now: SystemTime) -> Result<Self, NotAnEvent> {
+        let event = event::attributes(headers)?;
+        let attribute = |name| event.get(name).cloned();
+        let others = headers.iter().filter(|(name, _)| !name.as_str().starts_with("ce-"));
+        Ok(Self {
+            id: attribute("id").unwrap_or_default(),
+            time: attribute("time").unwrap_or_else(|| timestamp(now)),
+            mail_from: attribute("mailfrom").unwrap_or_default(),
+            rcpt_to: event.get("rcptto").map(|joined| event::addresses(joined)).unwrap_or_default(),
+            subject: subject(&raw),
+            headers: others.map(|(name, value)| (name.to_string(), shown(name, value.as_bytes()))).collect(),
+            event,
+            raw,
+            repeat: false,
+            deliveries: 1,
+        })
+    }
+
+    /// The key that is the same on every retry.
+    pub(super) fn dedupe_key(&self) -> Option<&str> {
+        self.event.get("dedupekey").map(String::as_str)
+    }
+
+    /// Octets that it holds, roughly.
+    pub(super) fn cost(&self) -> usize {
+        let attributes: usize = self.event.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.raw.len() + self.subject.len() + 2 * attributes + headers
+    }
+}
+
+/// Invariant: no credential is shown.
+fn shown(name: &HeaderName, value: &[u8]) -> String {
+    if name == AUTHORIZATION { "(withheld)".to_owned() } else { String::from_utf8_lossy(value).into_owned() }
+}
+
+fn subject(raw: &[u8]) -> String {
+    let message = MessageParser::default().parse_headers(raw);
+    message.and_then(|message| message.subject().map(str::to_owned)).unwrap_or_default()
+}
+
+fn timestamp(now: SystemTime) -> String {
+    jiff::Timestamp::try_from(now).map(|time| format!("{time:.3}")).unwrap_or_default()
+}

@@ -1,0 +1,186 @@
+//! Logs and trace ids: the `tracing` subscriber, the names of span fields, new ids.
+//!
+//! Nothing is exported yet, so the sampled flag of a trace is never set. Fields never hold content or
+//! credentials.
+
+use std::io::{self, IsTerminal};
+
+use opentelemetry::{SpanId, TraceId};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::backend::TraceContext;
+
+/// Names of spans.
+pub mod span {
+    /// One SMTP connection.
+    pub const SESSION: &str = "smtp.session";
+    /// One message of a session.
+    pub const TRANSACTION: &str = "smtp.transaction";
+    /// One attempt to deliver it.
+    pub const DELIVERY: &str = "delivery";
+}
+
+/// Names of fields of spans and events.
+pub mod field {
+    /// The listener's name.
+    pub const LISTENER: &str = "listener";
+    /// The client's address.
+    pub const CLIENT: &str = "client.address";
+    /// The client's port.
+    pub const CLIENT_PORT: &str = "client.port";
+    /// The transaction id.
+    pub const TRANSACTION: &str = "transaction";
+    /// `namespace/name` of the route.
+    pub const ROUTE: &str = "route";
+    /// `namespace/name` of the backend.
+    pub const BACKEND: &str = "backend";
+    /// The kind of backend.
+    pub const KIND: &str = "kind";
+    /// The trace id, 32 hexadecimal digits.
+    pub const TRACE_ID: &str = "trace_id";
+    /// What became of it.
+    pub const OUTCOME: &str = "outcome";
+    /// Octets of the message.
+    pub const SIZE: &str = "size";
+    /// The number of recipients.
+    pub const RECIPIENTS: &str = "recipients";
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object per line, for collectors.
+    Json,
+}
+
+impl LogFormat {
+    /// Human where a person reads along, else JSON.
+    pub fn for_stderr() -> Self {
+        if io::stderr().is_terminal() { Self::Human } else { Self::Json }
+    }
+}
+
+/// Sends log lines to standard error.
+///
+/// `filter` is a list of directives as `RUST_LOG` takes them, such as `info,mailchute=debug`.
+///
+/// # Errors
+///
+/// Where `filter` is not such a list, or logging was set up before.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    let filter =
+        EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter(error.to_string()))?;
+    let colours = io::stderr().is_terminal();
+    dispatch(format, filter, colours, io::stderr).try_init().map_err(|_| TelemetryError::Twice)
+}
+
+fn dispatch<W>(format: LogFormat, filter: EnvFilter, colours: bool, writer: W) -> tracing::Dispatch
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    match format {
+        LogFormat::Human => subscriber.with_ansi(colours).with_target(false).finish().into(),
+        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).finish().into(),
+    }
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is no list of directives.
+    #[error("log filter: {0}")]
+    Filter(String),
+    /// There is a subscriber already.
+    #[error("logging is set up already")]
+    Twice,
+}
+
+/// A new trace with the span that begins it, not sampled: nobody records it yet.
+pub fn new_trace() -> TraceContext {
+    // W3C Trace Context §3.2.2.3: "All bytes as zero is considered an invalid value."
+    let trace_id = TraceId::from_bytes(rand::random_range(1..=u128::MAX).to_be_bytes());
+    TraceContext { trace_id, span_id: new_span_id(), sampled: false }
+}
+
+/// A further span of the same trace.
+pub fn new_span(of: &TraceContext) -> TraceContext {
+    TraceContext { span_id: new_span_id(), ..*of }
+}
+
+fn new_span_id() -> SpanId {
+    SpanId::from_bytes(rand::random_range(1..=u64::MAX).to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, filter: &str) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = EnvFilter::builder().parse(filter).unwrap();
+        tracing::dispatcher::with_default(&dispatch(format, filter, false, move || writer.clone()), || {
+            let _session = tracing::info_span!("smtp.session", listener = "mx").entered();
+            tracing::info!(outcome = "delivered", "message \u{1b}[31m");
+            tracing::debug!("detail");
+        });
+        let lines = lines.0.lock().unwrap().clone();
+        String::from_utf8(lines).unwrap()
+    }
+
+    #[test]
+    fn json_is_one_object_per_line_with_its_spans() {
+        let lines = logged(LogFormat::Json, "info");
+        let line: serde_json::Value = serde_json::from_str(lines.trim_end()).unwrap();
+        assert_eq!(line["outcome"], "delivered");
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["spans"][0]["listener"], "mx");
+    }
+
+    #[test]
+    fn people_get_text_without_raw_escapes() {
+        let lines = logged(LogFormat::Human, "info,mailchute=debug");
+        assert!(
+            lines.contains("smtp.session{listener=\"mx\"}") && lines.contains("outcome=\"delivered\""),
+            "{lines}"
+        );
+        assert_eq!(lines.lines().count(), 2, "{lines}");
+        assert!(!lines.contains('\u{1b}'), "{lines:?}");
+    }
+
+    #[test]
+    fn a_bad_filter_is_told() {
+        assert!(matches!(init(LogFormat::Json, "mailchute=loud"), Err(TelemetryError::Filter(_))));
+    }
+
+    #[test]
+    fn traces_differ_and_their_spans_belong_to_them() {
+        let (one, other) = (new_trace(), new_trace());
+        assert_ne!(one.trace_id, other.trace_id);
+        let span = new_span(&one);
+        assert_eq!(span.trace_id, one.trace_id);
+        assert_ne!(span.span_id, one.span_id);
+        let header = one.traceparent();
+        assert!(header.starts_with("00-") && header.ends_with("-00") && header.len() == 55, "{header}");
+    }
+}
