@@ -20,6 +20,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::metrics::CircuitState;
 use crate::plan;
 
 #[cfg(test)]
@@ -43,17 +44,6 @@ pub(crate) enum Health {
     },
     /// Nothing: the backend was not asked.
     Unknown,
-}
-
-/// Where the circuit stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Messages flow.
-    Closed,
-    /// One message is tried.
-    HalfOpen,
-    /// None is tried.
-    Open,
 }
 
 /// The answer to a request for a slot.
@@ -141,11 +131,11 @@ impl Circuit {
     }
 
     /// Where it stands, for the metric.
-    pub fn phase(&self) -> Phase {
+    pub fn state(&self) -> CircuitState {
         match self.lock().position {
-            Position::Closed { .. } => Phase::Closed,
-            Position::HalfOpen { .. } => Phase::HalfOpen,
-            Position::Open { .. } => Phase::Open,
+            Position::Closed { .. } => CircuitState::Closed,
+            Position::HalfOpen { .. } => CircuitState::HalfOpen,
+            Position::Open { .. } => CircuitState::Open,
         }
     }
 
@@ -197,10 +187,10 @@ pub struct Slot(Option<(Arc<Circuit>, u64)>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let Some((circuit, mine)) = self.0.take() else { return };
+        let Some((circuit, mine)) = &self.0 else { return };
         let mut state = circuit.lock();
         if let Position::HalfOpen { trial } = &mut state.position
-            && *trial == Some(mine)
+            && *trial == Some(*mine)
         {
             *trial = None;
         }

@@ -16,7 +16,7 @@ pub mod delivery;
 mod http;
 mod live;
 
-pub use circuit::{Circuit, Phase, Reservation, Slot};
+pub use circuit::{Circuit, Reservation, Slot};
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
 pub use http::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;

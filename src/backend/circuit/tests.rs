@@ -13,7 +13,7 @@ fn open(circuit: &Circuit, now: Instant) {
     for _ in 0..3 {
         circuit.record(now, DOWN);
     }
-    assert_eq!(circuit.phase(), Phase::Open);
+    assert_eq!(circuit.state(), CircuitState::Open);
 }
 
 fn granted(reservation: Reservation) -> Slot {
@@ -48,9 +48,9 @@ fn a_sign_of_life_ends_the_run_and_what_was_not_asked_does_not() {
     circuit.record(later, DOWN);
     circuit.record(later, DOWN);
     circuit.record(later, Health::Unknown);
-    assert_eq!(circuit.phase(), Phase::Closed);
+    assert_eq!(circuit.state(), CircuitState::Closed);
     circuit.record(later, DOWN);
-    assert_eq!(circuit.phase(), Phase::Open);
+    assert_eq!(circuit.state(), CircuitState::Open);
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn stays_closed_for_five_seconds_after_a_sign_of_life() {
     for _ in 0..100 {
         circuit.record(now + QUIET - Duration::from_millis(1), DOWN);
     }
-    assert_eq!(circuit.phase(), Phase::Closed);
+    assert_eq!(circuit.state(), CircuitState::Closed);
     circuit.record(now + QUIET, DOWN);
-    assert_eq!(circuit.phase(), Phase::Open);
+    assert_eq!(circuit.state(), CircuitState::Open);
 }
 
 #[test]
@@ -71,13 +71,13 @@ fn half_open_takes_one_message() {
     open(&circuit, now);
     assert!(refused(&circuit.reserve(now + OPEN_FOR - Duration::from_millis(1))));
     let trial = granted(circuit.reserve(now + OPEN_FOR));
-    assert_eq!(circuit.phase(), Phase::HalfOpen);
+    assert_eq!(circuit.state(), CircuitState::HalfOpen);
     assert!(refused(&circuit.reserve(now + OPEN_FOR)));
     drop(granted(circuit.enter(now + OPEN_FOR)));
     circuit.record(now + OPEN_FOR, Health::Alive);
-    assert_eq!(circuit.phase(), Phase::Closed);
+    assert_eq!(circuit.state(), CircuitState::Closed);
     drop(trial);
-    assert_eq!(circuit.phase(), Phase::Closed);
+    assert_eq!(circuit.state(), CircuitState::Closed);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn retry_after_says_only_for_how_long() {
         let down = Health::Down { retry_after: Some(Duration::from_secs(asked)) };
         circuit.record(now, down);
         circuit.record(now, down);
-        assert_eq!(circuit.phase(), Phase::Closed);
+        assert_eq!(circuit.state(), CircuitState::Closed);
         circuit.record(now, down);
         let until = now + Duration::from_secs(held);
         assert!(refused(&circuit.reserve(until - Duration::from_millis(1))), "{asked}");
@@ -128,5 +128,5 @@ fn one_that_comes_through_late_closes_it() {
     let (circuit, now) = circuit();
     open(&circuit, now);
     circuit.record(now, Health::Alive);
-    assert_eq!(circuit.phase(), Phase::Closed);
+    assert_eq!(circuit.state(), CircuitState::Closed);
 }
