@@ -1,8 +1,22 @@
 //! Out: a delivery goes to a backend, receipts or failures come back.
 //!
-//! A closed enum of kinds, one file each. Nothing here knows SMTP's dialogue; failures become
-//! replies in `pipeline::outcome`.
+//! [`Live`] is a backend of the plan with its runtime: connections, a cap on deliveries at a time,
+//! a circuit. The kinds are a closed enum, one module each. Nothing here knows SMTP's dialogue;
+//! failures become replies in `pipeline::outcome`.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `delivery` | what goes in and what comes out |
+//! | `live` | one backend at work; what survives a new plan |
+//! | `circuit` | when to stop trying, and for how long |
+//! | `http` | the kind `http` |
 
+pub mod circuit;
 pub mod delivery;
+mod http;
+mod live;
 
+pub use circuit::{Circuit, Reservation, Slot};
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
+pub use http::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
+pub use live::Live;

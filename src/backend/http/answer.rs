@@ -1,0 +1,241 @@
+//! An answer: read within bounds, and what it means for each recipient.
+//!
+//! | answer | outcome |
+//! | --- | --- |
+//! | of the verdict's type | as the document says; unreadable: [`Cause::Failed`], whatever the status |
+//! | with `Mailchute-Reply` | as it says; malformed: [`Cause::Failed`] |
+//! | `2xx` | receipt, once the body ended as framed or 64 KiB of it were read |
+//! | `429`, `503` | [`Cause::Busy`] |
+//! | other `5xx` | [`Cause::Failed`] |
+//! | `3xx`, other `4xx` | [`Cause::Misconfigured`] |
+//!
+//! `responses:` of the backend gives a status that is not `2xx` a reply; the cause stays.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode};
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::Connection;
+use super::verdict::{self, Unreadable, Verdict, Word};
+use crate::backend::circuit::Health;
+use crate::backend::delivery::{Cause, Failure, Outcome, Receipt};
+use crate::mail::Envelope;
+use crate::smtp::reply::{Class, Reply};
+
+#[cfg(test)]
+mod tests;
+
+/// Octets of a body that are read: of a verdict all must fit, of others so many are enough.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a body is read that says nothing, for its connection's sake.
+const DRAIN: Duration = Duration::from_secs(1);
+/// The header that is a verdict.
+const REPLY_HEADER: &str = "mailchute-reply";
+
+/// An answer as far as it was read.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// What was read, where it is a verdict; else empty.
+    pub(super) body: Vec<u8>,
+    pub(super) end: End,
+}
+
+/// How the body ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// As framed.
+    Framed,
+    /// Not yet, but as much was read as is read at all.
+    Enough,
+    /// By a broken connection or framing.
+    Broken(String),
+    /// Not in time.
+    TooLate,
+}
+
+/// What an answer comes to.
+#[derive(Debug)]
+pub(super) struct Meaning {
+    /// One for each recipient.
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) health: Health,
+    /// Whether the same request may be sent again.
+    pub(super) again: bool,
+}
+
+impl Answer {
+    /// Reads the body. Where only the status matters it is not waited for long.
+    pub(super) async fn read(
+        connection: &mut Connection,
+        response: Response<Incoming>,
+        deadline: Instant,
+    ) -> Self {
+        let (head, mut body) = response.into_parts();
+        let mut answer = Self { status: head.status, headers: head.headers, body: Vec::new(), end: End::Framed };
+        if body.is_end_stream() {
+            return answer;
+        }
+        let matters = answer.status.is_success() || answer.is_document() || answer.has_reply_header();
+        let deadline = if matters { deadline } else { deadline.min(Instant::now() + DRAIN) };
+        let end = timeout_at(deadline, answer.read_body(connection, &mut body)).await;
+        answer.end = end.unwrap_or(End::TooLate);
+        answer
+    }
+
+    async fn read_body(&mut self, connection: &mut Connection, body: &mut Incoming) -> End {
+        let document = self.is_document();
+        let mut read = 0;
+        while let Some(frame) = connection.frame(body).await {
+            let data = match frame {
+                Ok(frame) => frame.into_data().unwrap_or_default(),
+                Err(error) => return End::Broken(error.to_string()),
+            };
+            read += data.len();
+            if read > MAX_BODY || (read == MAX_BODY && !document) {
+                return End::Enough;
+            }
+            if document {
+                self.body.extend_from_slice(&data);
+            }
+        }
+        End::Framed
+    }
+
+    /// What it means.
+    pub(super) fn meaning(
+        &self,
+        envelope: &Envelope,
+        responses: &BTreeMap<u16, Reply>,
+        now: SystemTime,
+    ) -> Meaning {
+        let all = |outcome: Outcome| vec![outcome; envelope.recipients.len()];
+        if self.is_document() {
+            return match self.document(envelope) {
+                Ok(verdict) => self.spoken(verdict, responses),
+                Err(failure) => self.failed(all(Err(failure)), now),
+            };
+        }
+        if self.has_reply_header() {
+            return match self.reply_header(envelope) {
+                Ok(outcome) => Meaning { outcomes: all(outcome), health: Health::Alive, again: false },
+                Err(failure) => self.failed(all(Err(failure)), now),
+            };
+        }
+        match self.by_status(responses, None) {
+            Ok(receipt) => match self.incomplete() {
+                None => Meaning { outcomes: all(Ok(receipt)), health: Health::Alive, again: false },
+                Some(failure) => self.failed(all(Err(failure)), now),
+            },
+            Err(failure) => {
+                let again = matches!(self.status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
+                Meaning { again, ..self.failed(all(Err(failure)), now) }
+            }
+        }
+    }
+
+    /// A readable document: each recipient that it leaves out takes the status.
+    fn spoken(&self, verdict: Verdict, responses: &BTreeMap<u16, Reply>) -> Meaning {
+        let status = || self.by_status(responses, verdict.queue_id.clone());
+        let outcomes = verdict.words.into_iter().map(|word| word.map_or_else(status, outcome)).collect();
+        Meaning { outcomes, health: Health::Alive, again: false }
+    }
+
+    /// Nothing was confirmed: reset, timeout and `5xx` speak against the backend, others don't.
+    fn failed(&self, outcomes: Vec<Outcome>, now: SystemTime) -> Meaning {
+        let broken = matches!(&outcomes[..], [Err(failure), ..] if matches!(failure.cause, Cause::Reset | Cause::Timeout));
+        let health = if broken || self.status.is_server_error() {
+            Health::Down { retry_after: retry_after(&self.headers, now) }
+        } else {
+            Health::Alive
+        };
+        Meaning { outcomes, health, again: false }
+    }
+
+    fn document(&self, envelope: &Envelope) -> Result<Verdict, Failure> {
+        match &self.end {
+            End::Framed => verdict::document(&self.body, envelope).map_err(|error| unreadable(&error)),
+            End::Enough => Err(failure(Cause::Failed, "a verdict over 64 KiB".to_owned())),
+            End::Broken(error) => Err(failure(Cause::Failed, format!("half a verdict: {error}"))),
+            End::TooLate => Err(failure(Cause::Timeout, "half a verdict in time".to_owned())),
+        }
+    }
+
+    /// What is accepted, and whatever comes with a `2xx`, counts only once the answer is complete.
+    fn reply_header(&self, envelope: &Envelope) -> Result<Outcome, Failure> {
+        let mut values = self.headers.get_all(REPLY_HEADER).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(unreadable(&Unreadable::Header));
+        };
+        let word = verdict::header(value.as_bytes(), envelope).map_err(|error| unreadable(&error))?;
+        let needs_all = self.status.is_success() || matches!(word, Word::Accept(_));
+        match self.incomplete().filter(|_| needs_all) {
+            Some(failure) => Err(failure),
+            None => Ok(outcome(word)),
+        }
+    }
+
+    fn incomplete(&self) -> Option<Failure> {
+        match &self.end {
+            End::Framed | End::Enough => None,
+            End::Broken(error) => Some(failure(Cause::Reset, format!("half an answer: {error}"))),
+            End::TooLate => Some(failure(Cause::Timeout, "half an answer in time".to_owned())),
+        }
+    }
+
+    fn by_status(&self, responses: &BTreeMap<u16, Reply>, queue_id: Option<String>) -> Outcome {
+        if self.status.is_success() {
+            return Ok(Receipt { queue_id, text: None });
+        }
+        let cause = match self.status.as_u16() {
+            429 | 503 => Cause::Busy,
+            300..500 => Cause::Misconfigured,
+            _ => Cause::Failed,
+        };
+        // Only a 2xx confirms: a mapped one could not.
+        let reply = responses.get(&self.status.as_u16()).filter(|reply| reply.class() != Class::Positive);
+        Err(Failure { cause, reply: reply.cloned(), detail: format!("status {}", self.status.as_u16()) })
+    }
+
+    fn is_document(&self) -> bool {
+        let values = self.headers.get_all(CONTENT_TYPE);
+        values.iter().any(|value| verdict::is_content_type(value.as_bytes()))
+    }
+
+    fn has_reply_header(&self) -> bool {
+        self.headers.contains_key(REPLY_HEADER)
+    }
+}
+
+fn outcome(word: Word) -> Outcome {
+    match word {
+        Word::Accept(receipt) => Ok(receipt),
+        Word::Refuse(reply) => {
+            let detail = format!("verdict: {reply}");
+            Err(Failure { cause: Cause::Verdict, reply: Some(reply), detail })
+        }
+    }
+}
+
+fn failure(cause: Cause, detail: String) -> Failure {
+    Failure { cause, reply: None, detail }
+}
+
+fn unreadable(error: &Unreadable) -> Failure {
+    failure(Cause::Failed, format!("unreadable verdict: {error}"))
+}
+
+/// RFC 9110 §10.2.3: seconds or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    let since_epoch = Duration::from_secs(u64::try_from(date.as_second()).ok()?);
+    (SystemTime::UNIX_EPOCH + since_epoch).duration_since(now).ok()
+}
