@@ -10,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::backend::TraceContext;
+use crate::backend::{Delivery, TraceContext};
+use crate::mail::Client;
+use crate::plan::Backend;
 
 /// Names of spans.
 pub mod span {
@@ -76,6 +78,19 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
         EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter(error.to_string()))?;
     let colours = io::stderr().is_terminal();
     dispatch(format, filter, colours, io::stderr).try_init().map_err(|_| TelemetryError::Twice)
+}
+
+/// The span of one connection.
+pub fn session_span(listener: &str, client: Client) -> tracing::Span {
+    tracing::info_span!("smtp.session", listener, client.address = %client.address, client.port = client.port)
+}
+
+/// The span of one delivery; its ids are those the backend is given.
+pub fn delivery_span(delivery: &Delivery, backend: &Backend) -> tracing::Span {
+    tracing::info_span!(
+        "delivery", transaction = %delivery.id, trace_id = %delivery.trace.trace_id,
+        backend = %backend.label, kind = backend.target.kind()
+    )
 }
 
 fn dispatch<W>(format: LogFormat, filter: EnvFilter, colours: bool, writer: W) -> tracing::Dispatch

@@ -8,7 +8,7 @@ use tracing::Instrument;
 use super::outcome;
 use super::recipient;
 use super::session::Session;
-use super::transaction::{Group, Transaction};
+use super::transaction::Transaction;
 use crate::backend::{Delivery, Live, Outcome, SessionFacts};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
@@ -17,8 +17,7 @@ use crate::metrics::MessageOutcome;
 use crate::plan::{Deliver, Rule};
 use crate::smtp::Answer;
 use crate::smtp::reply::{self, Reply};
-use crate::stamp::dedupe::Dedupe;
-use crate::stamp::{Options, Stamping};
+use crate::stamp::{Options, Stamping, dedupe};
 use crate::telemetry;
 
 /// Received fields from which on a message is taken to loop (RFC 5321 §6.3: "at least 100").
@@ -32,8 +31,13 @@ impl Session {
     pub async fn message(&mut self) -> Answer {
         // The moment stamped is the moment the final dot was read, taken once.
         let (received_at, started) = (SystemTime::now(), Instant::now());
-        let Some(mut transaction) = self.transaction.take() else { return Answer::Refuse(reply::NO_RECIPIENTS) };
-        let Some(group) = transaction.group.take() else { return Answer::Refuse(reply::NO_RECIPIENTS) };
+        let Some(mut transaction) = self.transaction.take() else {
+            return Answer::Refuse(reply::NO_RECIPIENTS);
+        };
+        let Some((rule, backend)) = transaction.group.as_ref().map(|group| (group.rule, group.backend))
+        else {
+            return Answer::Refuse(reply::NO_RECIPIENTS);
+        };
         let id = TransactionId::new(received_at, rand::random());
         let message = std::mem::take(&mut transaction.body).finish();
         self.door.metrics.message_bytes(message.len());
@@ -44,18 +48,18 @@ impl Session {
             tracing::warn!(%id, received = header.received, "message loops, refused");
             return Answer::Refuse(reply::MAIL_LOOP);
         }
-        let Some((rule, deliver)) = recipient::usable(&transaction.serving.plan, group.rule) else {
+        let Some((rule, deliver)) = recipient::usable(&transaction.serving.plan, rule) else {
             return Answer::Refuse(reply::MISCONFIGURED);
         };
-        let Some(live) = transaction.serving.backend(group.backend) else {
+        let Some(live) = transaction.serving.backend(backend) else {
             return Answer::Refuse(reply::MISCONFIGURED);
         };
         let moment = Moment { id, received_at, started };
         let delivery = self.delivery(&transaction, &moment, (rule, deliver), (&header, &message));
-        let reply = hand_over(live, &delivery, group).await;
+        let reply = hand_over(live, &delivery).await;
         self.door.metrics.message(&rule.route_label, outcome::label(&reply));
         tracing::info!(
-            %id, route = %rule.route_label, backend = %live.plan().label, size = message.len(),
+            %id, route = %rule.route_label, backend = %live.backend().label, size = message.len(),
             recipients = delivery.envelope.recipients.len(), code = reply.code(),
             trace_id = %delivery.trace.trace_id, took_ms = started.elapsed().as_millis(), "message"
         );
@@ -95,7 +99,7 @@ impl Session {
             },
         };
         let stamped = stamping.stamp(message);
-        let dedupe_key = Dedupe { group: &rule.group, envelope: &envelope, header, id: moment.id }.key(message);
+        let dedupe_key = dedupe::key(&rule.group, &envelope, header, message, moment.id);
         Delivery {
             id: moment.id,
             received_at: moment.received_at,
@@ -114,10 +118,11 @@ impl Session {
     }
 
     fn facts(&self) -> SessionFacts {
-        let greeting = self.greeting.as_deref().cloned().unwrap_or(Greeting {
-            protocol: Protocol::Smtp,
-            name: GreetingName::Other([].into()),
-        });
+        let greeting = self
+            .greeting
+            .as_deref()
+            .cloned()
+            .unwrap_or(Greeting { protocol: Protocol::Smtp, name: GreetingName::Other([].into()) });
         let source = Arc::clone(&self.door.source);
         SessionFacts { source, client: self.client, server: self.server, greeting }
     }
@@ -130,12 +135,12 @@ struct Moment {
     started: Instant,
 }
 
-async fn hand_over(live: &Live, delivery: &Delivery, group: Group) -> Reply {
-    let span = telemetry::delivery_span(delivery, live.plan());
-    let outcomes = live.deliver(delivery, group.slot).instrument(span).await;
+async fn hand_over(live: &Live, delivery: &Delivery) -> Reply {
+    let span = telemetry::delivery_span(delivery, live.backend());
+    let outcomes = live.deliver(delivery).instrument(span).await;
     if let Some(Err(failure)) = outcomes.iter().find(|outcome: &&Outcome| outcome.is_err()) {
         tracing::warn!(
-            id = %delivery.id, backend = %live.plan().label, cause = failure.cause.as_str(),
+            id = %delivery.id, backend = %live.backend().label, cause = failure.cause.as_str(),
             detail = failure.detail, "delivery failed"
         );
     }

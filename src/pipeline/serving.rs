@@ -12,11 +12,16 @@ use crate::plan::{BackendId, Listener, Plan};
 pub type Current = watch::Receiver<Arc<Serving>>;
 
 /// A plan and its runtime.
-#[derive(Debug)]
 pub struct Serving {
     /// The plan.
     pub plan: Plan,
     backends: Vec<Arc<Live>>,
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving").field("gateway", &self.plan.gateway.name).finish_non_exhaustive()
+    }
 }
 
 impl Serving {

@@ -13,14 +13,12 @@ use super::transaction::Transaction;
 use crate::mail::{Client, Greeting};
 use crate::metrics::{ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason};
 use crate::smtp::reply::{self, Class, Reply};
-use crate::smtp::{Answer, Hello, Question, Sender, Violation};
+use crate::smtp::{Answer, Hello, Question, Sender};
 
 /// How long a message waits for the byte budget.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// Refused recipients without an accepted one from which on answers are held back.
 const HARVEST_FROM: u32 = 20;
-/// Refused recipients without an accepted one at which the session ends.
-const HARVEST_END: u32 = 100;
 /// How much longer each further answer is held back, and how long at most.
 const HARVEST_STEP: Duration = Duration::from_secs(1);
 const HARVEST_MOST: Duration = Duration::from_secs(10);
@@ -116,7 +114,9 @@ impl Session {
 
     /// The connection ended in the middle of a message.
     pub fn abandoned(&self) {
-        if let Some(transaction) = self.transaction.as_ref().filter(|transaction| !transaction.body.is_empty()) {
+        if let Some(transaction) =
+            self.transaction.as_ref().filter(|transaction| !transaction.body.is_empty())
+        {
             self.count_message(transaction, MessageOutcome::Abandoned);
         }
     }
@@ -151,10 +151,6 @@ impl Session {
             return Answer::Refuse(refusal.reply).into();
         }
         self.refused += 1;
-        if self.refused >= HARVEST_END {
-            self.door.metrics.violation(Violation::TooManyRefused);
-            return Answer::Refuse(reply::TOO_MANY_REFUSED).into();
-        }
         let steps = (self.refused + 1).saturating_sub(HARVEST_FROM);
         Answered { answer: Answer::Refuse(refusal.reply), hold: (HARVEST_STEP * steps).min(HARVEST_MOST) }
     }

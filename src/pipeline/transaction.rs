@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::budget::{Budget, Held};
 use super::recipient::{self, Decision, Refusal};
 use super::serving::Serving;
-use crate::backend::{self, Slot};
+use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::mail::{Body, ForwardPath, Mailbox, Recipient, ReversePath};
 use crate::metrics::RecipientReason;
 use crate::plan::{BackendId, Deliver, Listener, OnPartial, Weighted};
@@ -26,8 +26,6 @@ pub(super) struct Transaction {
     pub(super) group: Option<Group>,
     pub(super) body: Body,
     held: Held,
-    /// Octets the recipients take in the event's headers.
-    header_octets: usize,
 }
 
 /// The delivery group of a transaction: its first recipient's.
@@ -35,8 +33,8 @@ pub(super) struct Transaction {
 pub(super) struct Group {
     pub(super) rule: RuleId,
     pub(super) backend: BackendId,
-    /// A place in the backend's circuit, kept until the transaction ends.
-    pub(super) slot: Slot,
+    /// A place in the backend's circuit; released when the transaction ends, however it ends.
+    _slot: Slot,
 }
 
 impl Transaction {
@@ -46,28 +44,31 @@ impl Transaction {
         sender: Sender,
         budget: &Arc<Budget>,
     ) -> Self {
-        let header_octets = backend::sender_octets(&sender.reverse_path);
         let (recipients, held) = (Vec::new(), Held::new(budget));
-        Self { serving, listener, sender, recipients, group: None, body: Body::new(), held, header_octets }
+        Self { serving, listener, sender, recipients, group: None, body: Body::new(), held }
     }
 
     /// Takes a recipient into the transaction, or says why not.
     pub(super) fn recipient(&mut self, path: ForwardPath) -> Result<(), Refusal> {
-        let decision = recipient::decide(&self.serving.plan, &self.listener, &path, &self.sender.reverse_path);
+        let decision =
+            recipient::decide(&self.serving.plan, &self.listener, &path, &self.sender.reverse_path);
         let (rule, rewritten) = match decision {
             Decision::Route { rule, rewritten } => (rule, rewritten),
             Decision::Refuse(refusal) => return Err(refusal),
         };
-        let header_octets = self.header_octets + backend::recipient_octets(&path, &rewritten);
-        if header_octets > backend::MAX_ENVELOPE_HEADER_OCTETS {
+        let joined = match &self.group {
+            Some(group) => self.joins(group, rule).map(|()| None),
+            None => self.open_group(rule, &rewritten).map(Some),
+        };
+        let opened = joined?;
+        self.recipients.push(Recipient { original: path, rewritten });
+        if envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > DEFAULT_ENVELOPE_OCTETS {
+            self.recipients.pop();
             return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::HeaderCap));
         }
-        match &self.group {
-            Some(group) => self.joins(group, rule)?,
-            None => self.group = Some(self.open_group(rule, &rewritten)?),
+        if opened.is_some() {
+            self.group = opened;
         }
-        self.header_octets = header_octets;
-        self.recipients.push(Recipient { original: path, rewritten });
         Ok(())
     }
 
@@ -80,10 +81,9 @@ impl Transaction {
         if self.recipients.len() >= deliver.max_recipients as usize {
             return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::TooMany));
         }
-        let backend = self.serving.backend(group.backend).map(|live| live.plan());
-        let alone = backend.is_some_and(|backend| {
-            backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single
-        });
+        let backend = self.serving.backend(group.backend).map(|live| live.backend());
+        let alone = backend
+            .is_some_and(|backend| backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single);
         if alone { Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup)) } else { Ok(()) }
     }
 
@@ -95,8 +95,10 @@ impl Transaction {
         let weighted = choose(&deliver.backends, &self.sender.reverse_path, first);
         let live = weighted.and_then(|backend| Some((backend, self.serving.backend(backend)?)));
         let (backend, live) = live.ok_or_else(misconfigured)?;
-        let slot = live.reserve().ok_or(Refusal::new(reply::BACKEND_BUSY, RecipientReason::Busy))?;
-        Ok(Group { rule, backend, slot })
+        match live.reserve() {
+            Reservation::Granted(slot) => Ok(Group { rule, backend, _slot: slot }),
+            Reservation::Open => Err(Refusal::new(reply::BACKEND_BUSY, RecipientReason::Busy)),
+        }
     }
 
     fn usable(&self, rule: RuleId) -> Result<(&crate::plan::Rule, &Deliver), Refusal> {
@@ -150,8 +152,8 @@ mod tests {
 
     #[test]
     fn weights_are_kept_and_a_retry_meets_the_same_backend() {
-        let backends = [(0, 90), (1, 10), (2, 0)]
-            .map(|(id, weight)| Weighted { backend: BackendId(id), weight });
+        let backends =
+            [(0, 90), (1, 10), (2, 0)].map(|(id, weight)| Weighted { backend: BackendId(id), weight });
         let mut counts = [0u32; 3];
         for n in 0..2000 {
             let first = Mailbox::parse(format!("r{n}@example.net").as_bytes(), false).unwrap();

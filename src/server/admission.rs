@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::smtp::reply::{self, Reply};
 use crate::smtp::Pressure;
+use crate::smtp::reply::{self, Reply};
 
 /// Sessions that are told why they are not served, beyond the limit; any more are closed unread.
 const TOLD_WHY: usize = 256;
@@ -27,7 +27,11 @@ impl House {
     /// Over 80 % of all sessions are in use.
     pub(super) fn pressure(&self) -> Pressure {
         let sessions = self.sessions.load(Ordering::Relaxed);
-        if sessions.saturating_mul(5) > self.limit.saturating_mul(4) { Pressure::High } else { Pressure::None }
+        if sessions.saturating_mul(5) > self.limit.saturating_mul(4) {
+            Pressure::High
+        } else {
+            Pressure::None
+        }
     }
 }
 

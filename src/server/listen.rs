@@ -76,8 +76,12 @@ impl Server {
         let wanted = |name: &Arc<str>, port| {
             serving.plan.listeners.iter().any(|listener| listener.name == *name && listener.port == port)
         };
-        let gone: Vec<Arc<str>> =
-            self.open.iter().filter(|(name, open)| !wanted(name, open.port)).map(|(name, _)| Arc::clone(name)).collect();
+        let gone: Vec<Arc<str>> = self
+            .open
+            .iter()
+            .filter(|(name, open)| !wanted(name, open.port))
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
         for name in gone {
             if let Some(open) = self.open.remove(&name) {
                 open.phase.send_replace(Phase::Draining);
@@ -98,7 +102,8 @@ impl Server {
 
     /// Where each listener is bound: its name and address.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
-        let mut addresses: Vec<_> = self.open.iter().map(|(name, open)| (Arc::clone(name), open.bound)).collect();
+        let mut addresses: Vec<_> =
+            self.open.iter().map(|(name, open)| (Arc::clone(name), open.bound)).collect();
         addresses.sort();
         addresses
     }
@@ -122,7 +127,11 @@ impl Server {
             let Ok(mut sessions) = open.accepting.await else { return };
             let all = async { while sessions.join_next().await.is_some() {} };
             if tokio::time::timeout(patience, all).await.is_err() {
-                tracing::warn!(port = open.port, sessions = sessions.len(), "drain timeout, sessions are cut");
+                tracing::warn!(
+                    port = open.port,
+                    sessions = sessions.len(),
+                    "drain timeout, sessions are cut"
+                );
                 open.phase.send_replace(Phase::Cut);
                 while sessions.join_next().await.is_some() {}
             }
@@ -206,7 +215,8 @@ impl Entrance {
         let serving = Arc::clone(&self.door.current.borrow());
         let Some(listener) = serving.listener(&self.door.listener) else { return };
         let client = Client { address: peer.ip().to_canonical(), port: peer.port() };
-        let admission = self.room.admit(client.address, listener.max_sessions, listener.max_sessions_per_client);
+        let admission =
+            self.room.admit(client.address, listener.max_sessions, listener.max_sessions_per_client);
         let (place, refusal) = match admission {
             Admission::Welcome(place) => (place, None),
             Admission::Refused(reply, place) => (place, Some(reply)),
@@ -221,7 +231,8 @@ impl Entrance {
             return;
         }
         let span = telemetry::session_span(&self.door.listener, client);
-        let session = session(stream, client, Arc::clone(&self.door), place, self.phases.clone(), config, refusal);
+        let session =
+            session(stream, client, Arc::clone(&self.door), place, self.phases.clone(), config, refusal);
         sessions.spawn(session.instrument(span));
     }
 

@@ -76,7 +76,8 @@ impl Answer {
         deadline: Instant,
     ) -> Self {
         let (head, mut body) = response.into_parts();
-        let mut answer = Self { status: head.status, headers: head.headers, body: Vec::new(), end: End::Framed };
+        let mut answer =
+            Self { status: head.status, headers: head.headers, body: Vec::new(), end: End::Framed };
         if body.is_end_stream() {
             return answer;
         }

@@ -105,7 +105,8 @@ mod tests {
             ("max=100", None),
             ("timeout=x", None),
         ] {
-            let headers = HeaderMap::from_iter([(http::HeaderName::from_static("keep-alive"), value.parse().unwrap())]);
+            let headers =
+                HeaderMap::from_iter([(http::HeaderName::from_static("keep-alive"), value.parse().unwrap())]);
             assert_eq!(keep_alive(&headers), seconds.map(Duration::from_secs), "{value}");
         }
     }

@@ -205,7 +205,8 @@ impl Clean {
         let text = text.map(|text| self.cut(text, MAX_LINE));
         let agreed = enhanced_code.and_then(enhanced).filter(|(class, _)| *class == code / 100);
         let enhanced = agreed.map(|(_, enhanced)| enhanced);
-        let reply = Reply::from_parts(code, enhanced, text.clone().unwrap_or_else(|| "Not accepted".to_owned()));
+        let reply =
+            Reply::from_parts(code, enhanced, text.clone().unwrap_or_else(|| "Not accepted".to_owned()));
         let reply = reply.ok_or(Unreadable::Code(code))?;
         Ok(match reply.class() {
             Class::Positive => Word::Accept(Receipt { queue_id: queue_id.cloned(), text }),

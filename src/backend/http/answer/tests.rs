@@ -12,7 +12,8 @@ fn envelope() -> Envelope {
 
 fn answer(status: u16, headers: &[(&'static str, &str)], body: &str, end: End) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
-    let headers = headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
+    let headers =
+        headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
     Answer { status, headers: headers.collect(), body: body.into(), end }
 }
 
@@ -66,7 +67,8 @@ fn a_success_counts_only_when_complete() {
 #[test]
 fn a_broken_verdict_is_no_sign_against_a_backend_that_answers_otherwise_well() {
     let document = ("content-type", verdict::CONTENT_TYPE);
-    for (status, health) in [(200, Health::Alive), (404, Health::Alive), (500, down(None)), (503, down(None))] {
+    for (status, health) in [(200, Health::Alive), (404, Health::Alive), (500, down(None)), (503, down(None))]
+    {
         for headers in [&[document][..], &[(REPLY_HEADER, "nonsense")]] {
             let meaning = meaning(&answer(status, headers, "{", End::Framed));
             assert_eq!(meaning.outcomes[0].clone().unwrap_err().cause, Cause::Failed);
@@ -98,7 +100,8 @@ fn responses_map_what_is_no_success_and_can_not_confirm() {
         (503, map(421, "later")),
     ]);
     let meaning = |status| {
-        let meaning = answer(status, &[], "", End::Framed).meaning(&envelope(), &responses, SystemTime::UNIX_EPOCH);
+        let meaning =
+            answer(status, &[], "", End::Framed).meaning(&envelope(), &responses, SystemTime::UNIX_EPOCH);
         meaning.outcomes[0].clone().map_err(|failure| (failure.cause, failure.reply))
     };
     assert_eq!(meaning(406), Err((Cause::Misconfigured, Some(map(550, "not wanted")))));

@@ -38,7 +38,9 @@ fn delivery() -> Delivery {
         id: TransactionId::new(at, [0x11; 10]),
         received_at: at,
         prefix: Bytes::from_static(b"Received: here\r\n"),
-        message: [Bytes::from_static(b"Subject: x\r\n"), Bytes::from_static(b"\r\nbody\r\n")].into_iter().collect(),
+        message: [Bytes::from_static(b"Subject: x\r\n"), Bytes::from_static(b"\r\nbody\r\n")]
+            .into_iter()
+            .collect(),
         envelope: Envelope {
             reverse_path: ReversePath::Mailbox(mailbox("bounce@example.net")),
             recipients: vec![recipient("a@example.org"), recipient("b@example.org")],
@@ -69,7 +71,8 @@ fn delivery() -> Delivery {
 }
 
 fn lines(http: &plan::Http, delivery: &Delivery) -> Vec<String> {
-    let headers = Template::new(http).unwrap().headers(delivery, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    let headers =
+        Template::new(http).unwrap().headers(delivery, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
     headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
 }
 
@@ -116,11 +119,19 @@ fn the_null_reverse_path() {
 fn odd_addresses() {
     let mut delivery = delivery();
     for (address, from, to) in [
-        ("a!#$&'*+-/=?^_`{|}~z@example.org", "a!#$&'*+-/=?^_`{|}~z@example.org", "a!#$&'*+-/=?^_`{|}~z@example.org"),
+        (
+            "a!#$&'*+-/=?^_`{|}~z@example.org",
+            "a!#$&'*+-/=?^_`{|}~z@example.org",
+            "a!#$&'*+-/=?^_`{|}~z@example.org",
+        ),
         ("a%b@example.org", "a%25b@example.org", "a%2525b@example.org"),
         ("\"a b\"@example.org", "%22a%20b%22@example.org", "%2522a%2520b%2522@example.org"),
         ("\"a,b\"@example.org", "%22a,b%22@example.org", "%2522a%252Cb%2522@example.org"),
-        ("\"a\\\"<>\"@example.org", "%22a\\%22<>%22@example.org", "%2522a%255C%2522%253C%253E%2522@example.org"),
+        (
+            "\"a\\\"<>\"@example.org",
+            "%22a\\%22<>%22@example.org",
+            "%2522a%255C%2522%253C%253E%2522@example.org",
+        ),
         ("a@[IPv6:2001:db8::1]", "a@[IPv6:2001:db8::1]", "a@[IPv6:2001:db8::1]"),
         ("é@日.example", "%C3%A9@%E6%97%A5.example", "%C3%A9@%E6%97%A5.example"),
     ] {
@@ -136,9 +147,18 @@ fn rewritten_recipients_and_their_originals() {
     let mut delivery = delivery();
     assert_eq!(value(&delivery, "ce-originalrcptto"), None);
     delivery.envelope.recipients[1].rewritten = mailbox("inbox@example.org");
-    delivery.envelope.recipients.push(Recipient { original: ForwardPath::Postmaster, rewritten: mailbox("ops@example.org") });
-    assert_eq!(value(&delivery, "ce-rcptto").as_deref(), Some("a@example.org,inbox@example.org,ops@example.org"));
-    assert_eq!(value(&delivery, "ce-originalrcptto").as_deref(), Some("a@example.org,b@example.org,Postmaster"));
+    delivery
+        .envelope
+        .recipients
+        .push(Recipient { original: ForwardPath::Postmaster, rewritten: mailbox("ops@example.org") });
+    assert_eq!(
+        value(&delivery, "ce-rcptto").as_deref(),
+        Some("a@example.org,inbox@example.org,ops@example.org")
+    );
+    assert_eq!(
+        value(&delivery, "ce-originalrcptto").as_deref(),
+        Some("a@example.org,b@example.org,Postmaster")
+    );
 }
 
 #[test]
@@ -151,16 +171,25 @@ fn hostile_greetings() {
     };
     let smtp = |helo: &str| (helo.to_owned(), "SMTP".to_owned());
     assert_eq!(helo(GreetingName::Other((*b"a b\"%").into())), smtp("a%20b%22%25"));
-    assert_eq!(helo(GreetingName::Other((*b"x\r\ny\0\xff").into())), smtp("x%EF%BF%BD%EF%BF%BDy%EF%BF%BD%EF%BF%BD"));
+    assert_eq!(
+        helo(GreetingName::Other((*b"x\r\ny\0\xff").into())),
+        smtp("x%EF%BF%BD%EF%BF%BDy%EF%BF%BD%EF%BF%BD")
+    );
     assert_eq!(helo(GreetingName::Other(vec![b'x'; 600].into())), smtp(&"x".repeat(255)));
-    assert_eq!(helo(GreetingName::Host(Host::parse("日.example".as_bytes(), true).unwrap())), smtp("%E6%97%A5.example"));
+    assert_eq!(
+        helo(GreetingName::Host(Host::parse("日.example".as_bytes(), true).unwrap())),
+        smtp("%E6%97%A5.example")
+    );
 }
 
 #[test]
 fn message_ids() {
     let mut delivery = delivery();
     for (id, shown) in [
-        (Some("a b%\"é\r\n\t@x".to_owned()), Some("a%20b%25%22%C3%A9%EF%BF%BD%EF%BF%BD%EF%BF%BD@x".to_owned())),
+        (
+            Some("a b%\"é\r\n\t@x".to_owned()),
+            Some("a%20b%25%22%C3%A9%EF%BF%BD%EF%BF%BD%EF%BF%BD@x".to_owned()),
+        ),
         (None, None),
         (Some("x".repeat(998)), Some("x".repeat(998))),
         (Some("x".repeat(999)), None),

@@ -27,7 +27,9 @@ fn read(json: &str) -> Result<Verdict, Unreadable> {
 fn refuse(line: &str) -> Option<Word> {
     let (code, rest) = line.split_once(' ').unwrap();
     let (codes, text) = rest.split_once(' ').unwrap();
-    Some(Word::Refuse(Reply::from_parts(code.parse().unwrap(), enhanced(codes).map(|(_, e)| e), text).unwrap()))
+    Some(Word::Refuse(
+        Reply::from_parts(code.parse().unwrap(), enhanced(codes).map(|(_, e)| e), text).unwrap(),
+    ))
 }
 
 fn accept(queue_id: Option<&str>, text: Option<&str>) -> Option<Word> {
@@ -127,7 +129,8 @@ fn enhanced_codes_must_agree() {
         (550, r#""nonsense""#, "550 5.0.0 x"),
         (550, "null", "550 5.0.0 x"),
     ] {
-        let json = format!(r#"{{"version":1,"reply":{{"code":{code},"enhancedCode":{written},"text":"x"}}}}"#);
+        let json =
+            format!(r#"{{"version":1,"reply":{{"code":{code},"enhancedCode":{written},"text":"x"}}}}"#);
         let words = read(&json).unwrap().words;
         let Some(Word::Refuse(reply)) = &words[0] else { panic!("{json}: {words:?}") };
         assert_eq!(reply.to_string(), shown, "{json}");
@@ -139,7 +142,10 @@ fn every_code_that_is_allowed_comes_out_as_it_is() {
     for code in [421, 450, 451, 452, 550, 551, 552, 553, 554] {
         let words = read(&format!(r#"{{"version":1,"reply":{{"code":{code},"text":"x"}}}}"#)).unwrap().words;
         let class = code / 100;
-        assert_eq!(words, [refuse(&format!("{code} {class}.0.0 x")), refuse(&format!("{code} {class}.0.0 x"))]);
+        assert_eq!(
+            words,
+            [refuse(&format!("{code} {class}.0.0 x")), refuse(&format!("{code} {class}.0.0 x"))]
+        );
     }
     let words = read(r#"{"version":1,"reply":{"code":250}}"#).unwrap().words;
     assert_eq!(words, [accept(None, None), accept(None, None)]);
@@ -147,7 +153,8 @@ fn every_code_that_is_allowed_comes_out_as_it_is() {
 
 #[test]
 fn text_is_made_fit_for_a_reply_line() {
-    let json = r#"{"version":1,"reply":{"code":550,"text":"a\r\n250 ok\u0000\u0085 é日"},"queueId":"q\r\n1é"}"#;
+    let json =
+        r#"{"version":1,"reply":{"code":550,"text":"a\r\n250 ok\u0000\u0085 é日"},"queueId":"q\r\n1é"}"#;
     let plain = document(json.as_bytes(), &envelope(&["a@example.org"], false)).unwrap();
     assert_eq!(plain.words, [refuse("550 5.0.0 a250 ok ??")]);
     assert_eq!(plain.queue_id.as_deref(), Some("q1?"));
