@@ -182,6 +182,11 @@ fn without_source_route(path: &[u8]) -> Option<&[u8]> {
     (hops_fit && colon + 1 < path.len()).then(|| &path[colon + 1..])
 }
 
+/// The octets behind a BDAT line, even where the line is refused.
+pub fn chunk_size(line: &[u8]) -> Option<u64> {
+    line.split(|octet| *octet == b' ').filter(|word| !word.is_empty()).nth(1).and_then(parameters::number)
+}
+
 /// RFC 3030 §2: `BDAT SP chunk-size [SP LAST]`.
 fn bdat(argument: &[u8]) -> Result<Command, Reply> {
     let mut words = argument.split(|octet| *octet == b' ').filter(|word| !word.is_empty());

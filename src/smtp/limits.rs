@@ -9,6 +9,8 @@ pub const MAIL_LINE: usize = COMMAND_LINE + 26 + 17 + 10 + 500;
 pub const AUTH_LINE: usize = 12_288;
 /// Refused data is read on up to this many times the message limit, then the connection closes.
 pub const DRAIN_FACTOR: u64 = 4;
+/// Recipients refused for good in a session with none accepted: then it is ended.
+pub const REFUSED_RECIPIENTS: u32 = 100;
 
 /// What a listener allows one session.
 #[derive(Debug, Clone, PartialEq, Eq)]

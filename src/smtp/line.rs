@@ -1,10 +1,12 @@
 //! Octets → command lines, in bounded memory (RFC 5321 §2.3.8, §4.1.1).
 //!
-//! A line ends at LF. One that does not end in CRLF, or holds a bare CR or a NUL, is a bad line;
-//! one over its limit is dropped up to its LF. Nothing of either is ever run.
+//! RFC 5321 §2.3.8: implementations "MUST NOT recognize or generate any other character or
+//! character sequence as a line terminator" than CRLF. A line with a bare LF is told so at once, one
+//! with a bare CR or a NUL at its end; one over its limit is dropped. Of all of them nothing is run,
+//! up to their CRLF, and each has one reply.
 
 use bytes::{Buf, Bytes};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 
 use super::limits::{AUTH_LINE, COMMAND_LINE, MAIL_LINE};
 
@@ -24,34 +26,62 @@ pub(super) enum Line {
 /// Cuts lines off the input.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The line so far was over its limit: the rest of it is dropped.
-    skipping: bool,
+    place: Place,
+}
+
+/// Where in a line the input begins.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Start,
+    /// In one over its limit, which is told so at its end.
+    TooLong,
+    /// Behind a bare LF, which has its reply.
+    Answered,
 }
 
 impl Lines {
     /// The next line, or `None` until more has come. What is incomplete stays in `input`.
     pub(super) fn next(&mut self, input: &mut Bytes) -> Option<Line> {
-        if !self.skipping && is_cross_protocol(input) {
+        while self.place != Place::Start {
+            let Some(end) = memmem::find(input, b"\r\n") else {
+                keep_cr(input);
+                return None;
+            };
+            input.advance(end + 2);
+            if std::mem::take(&mut self.place) == Place::TooLong {
+                return Some(Line::TooLong);
+            }
+        }
+        if is_cross_protocol(input) {
             input.clear();
             return Some(Line::CrossProtocol);
         }
-        let Some(end) = memchr(b'\n', input) else {
-            if self.skipping || input.len() >= limit(input) {
-                self.skipping = true;
-                input.clear();
+        let limit = limit(input);
+        match memchr(b'\n', &input[..input.len().min(limit)]) {
+            Some(end) if input[..end].ends_with(b"\r") => Some(read(input.split_to(end + 1))),
+            Some(end) => {
+                input.advance(end + 1);
+                self.place = Place::Answered;
+                Some(Line::Bad)
             }
-            return None;
-        };
-        let too_long = std::mem::take(&mut self.skipping) || end + 1 > limit(input);
-        let line = input.split_to(end + 1);
-        Some(if too_long { Line::TooLong } else { read(line) })
+            None if input.len() >= limit => {
+                self.place = Place::TooLong;
+                self.next(input)
+            }
+            None => None,
+        }
     }
 }
 
+/// Drops all of the input but a CR at its end, whose LF may come next.
+fn keep_cr(input: &mut Bytes) {
+    let dropped = input.len() - usize::from(input.ends_with(b"\r"));
+    input.advance(dropped);
+}
+
+/// A line that ends in CRLF.
 fn read(mut line: Bytes) -> Line {
-    if !line.ends_with(b"\r\n") {
-        return Line::Bad;
-    }
     line.truncate(line.len() - 2);
     if memchr2(b'\r', 0, &line).is_some() {
         return Line::Bad;
@@ -109,7 +139,10 @@ mod tests {
     fn lines_are_told_apart_at_every_split() {
         let command = |text: &'static [u8]| Line::Command(Bytes::from_static(text));
         check(b"NOOP\r\nQUIT \t\r\n", &[command(b"NOOP"), command(b"QUIT")]);
-        check(b"NOOP\nNO\rOP\r\nNO\0OP\r\n\r\n", &[Line::Bad, Line::Bad, Line::Bad, command(b"")]);
+        check(b"NO\rOP\r\nNO\0OP\r\n\r\n", &[Line::Bad, Line::Bad, command(b"")]);
+        check(b"RSET\nQUIT\n\nDATA\r\nNOOP\r\n", &[Line::Bad, command(b"NOOP")]);
+        check(b"NOOP\n", &[Line::Bad]);
+        check(b"NOOP\n\r\nNOOP\r\n", &[Line::Bad, command(b"NOOP")]);
         check(b"NOOP\r", &[]);
     }
 
@@ -119,6 +152,8 @@ mod tests {
         let long = [b"NOOP ", &[b'x'; COMMAND_LINE - 6][..], b"\r\n"].concat();
         assert!(matches!(lines(&fits, 0)[..], [Line::Command(_)]));
         check(&long, &[Line::TooLong]);
+        let bare = [&[b'x'; COMMAND_LINE][..], b"\nQUIT\r\r\n"].concat();
+        check(&bare, &[Line::TooLong]);
         let (mut lines, mut buffer) = (Lines::default(), Bytes::new());
         for _ in 0..100 {
             buffer = Bytes::from([&buffer[..], &[b'x'; 400]].concat());

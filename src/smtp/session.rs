@@ -8,6 +8,8 @@
 //!                DATA ─▶ Text ─────┤─▶ Asking(Message) ┘
 //!                BDAT ─▶ Chunk ────┘
 //!                STARTTLS ─▶ Handshake ─▶ Command      any ─▶ Closed
+//!
+//!  Asking(Connect) refused ─▶ Barred ─ QUIT ─▶ Closed
 //! ```
 
 use std::collections::VecDeque;
@@ -16,16 +18,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::action::{Action, Answer, Question, Sender, Verb, Violation};
+use super::action::{Action, Question, Sender, Verb, Violation};
 use super::command::{self, Command, Context};
 use super::data::Scanner;
 use super::limits::{BareNewlines, Limits};
 use super::line::{self, Line, Lines};
-use super::reply::{self, Class, Reply};
+use super::reply::{self, Reply};
 use super::transaction::Transaction;
-use crate::mail::{Greeting, Protocol};
+use crate::mail::{ForwardPath, Greeting, Protocol};
 
 mod announce;
+mod answer;
 mod order;
 mod receive;
 #[cfg(test)]
@@ -69,6 +72,8 @@ pub struct Session {
     ending: Option<Box<Reply>>,
     errors: u32,
     messages: u32,
+    /// Recipients refused for good; `None` once one was accepted.
+    refused_recipients: Option<u32>,
 }
 
 /// A session whose client has greeted.
@@ -90,7 +95,9 @@ enum State {
     /// The octets of a chunk of BDAT.
     Chunk { remaining: u64, last: bool },
     /// The octets of a chunk that is refused.
-    Skip { remaining: u64, reply: Box<Reply> },
+    Skip { remaining: u64, dropped: u64, reply: Box<Reply> },
+    /// The greeting was a refusal: QUIT is awaited.
+    Barred,
     /// The outside does the TLS handshake.
     Handshake,
     /// Nothing is read any more.
@@ -128,6 +135,7 @@ impl Session {
             ending: None,
             errors: 0,
             messages: 0,
+            refused_recipients: Some(0),
         }
     }
 
@@ -199,29 +207,10 @@ impl Session {
         }
     }
 
-    /// The outside has decided the open question.
-    pub fn answer(&mut self, answer: Answer) {
-        let asked = match std::mem::replace(&mut self.state, State::Command) {
-            State::Asking(asked) => *asked,
-            // An answer to nothing is a defect of the caller; it changes nothing.
-            other => {
-                self.state = other;
-                return;
-            }
-        };
-        match asked {
-            Asked::Connect => self.greet(answer),
-            Asked::Hello { protocol, pipelined } => self.greeted(protocol, pipelined, answer),
-            Asked::Sender(transaction) => self.sender(transaction, answer),
-            Asked::Recipient => self.recipient(answer),
-            Asked::Message => self.message(answer),
-        }
-    }
-
     fn step(&mut self) -> Step {
         match &mut self.state {
             State::Fresh => self.ask(Asked::Connect, Question::Connect),
-            State::Command => self.next_command(),
+            State::Command | State::Barred => self.next_command(),
             State::Text(_) => self.next_text(),
             State::Chunk { .. } => self.next_chunk(),
             State::Skip { .. } => self.next_skipped(),
@@ -255,16 +244,26 @@ impl Session {
 
     fn run(&mut self, line: &Bytes) -> Step {
         let verb = command::verb(line);
+        if matches!(self.state, State::Barred) && verb != Verb::Quit {
+            return self.say(verb, reply::BAD_SEQUENCE);
+        }
+        if verb == Verb::Data && !self.input.is_empty() {
+            // RFC 2920 §3.1: DATA can only be the last command of a group. Refused or not, what
+            // stands behind it may be the text of a message.
+            return self.refuse_pipelining(Verb::Data);
+        }
         let smtputf8 = self.transaction.as_ref().is_some_and(|transaction| transaction.smtputf8);
         let parsed = command::parse(line, Context { smtputf8, lmtp: self.config.lmtp });
         let early = self.out_of_order(verb);
         match (parsed, early) {
-            (Ok(Command::Bdat { size, .. }), Some(reply)) => {
-                self.state = State::Skip { remaining: size, reply: Box::new(reply) };
+            (Ok(command), None) => self.execute(verb, command),
+            (_, Some(reply)) | (Err(reply), None) if verb == Verb::Bdat => {
+                let remaining = command::chunk_size(line).unwrap_or(0);
+                self.state = State::Skip { remaining, dropped: 0, reply: Box::new(reply) };
                 Step::Progress
             }
+            (Err(reply), None) if reply == reply::BAD_LINE => self.breach(Violation::BadLine, reply),
             (_, Some(reply)) | (Err(reply), None) => self.say(verb, reply),
-            (Ok(command), None) => self.execute(verb, command),
         }
     }
 
@@ -275,7 +274,7 @@ impl Session {
                 self.ask(Asked::Hello { protocol, pipelined }, Question::Hello(Greeting { protocol, name }))
             }
             Command::Mail(sender) => self.mail(sender),
-            Command::Rcpt(path) => self.ask(Asked::Recipient, Question::Recipient(path)),
+            Command::Rcpt(path) => self.rcpt(path),
             Command::Data => self.data(),
             Command::Bdat { size, last } => self.bdat(size, last),
             Command::Rset => {
@@ -302,6 +301,14 @@ impl Session {
         self.ask(Asked::Sender(Transaction::new(&sender)), Question::Sender(sender))
     }
 
+    fn rcpt(&mut self, path: ForwardPath) -> Step {
+        let accepted = self.transaction.as_ref().map_or(0, |transaction| transaction.accepted);
+        if accepted >= self.config.limits.recipients {
+            return self.say(Verb::Rcpt, reply::TOO_MANY_RECIPIENTS);
+        }
+        self.ask(Asked::Recipient, Question::Recipient(path))
+    }
+
     fn starttls(&mut self) -> Step {
         if !self.hello.is_some_and(|hello| hello.starttls) {
             return self.say(Verb::Starttls, reply::NOT_IMPLEMENTED);
@@ -326,6 +333,9 @@ impl Session {
 
     /// Queues a reply, counts it where it is an error, and closes where it says so.
     fn say(&mut self, verb: Verb, reply: Reply) -> Step {
+        if matches!(self.state, State::Closed) {
+            return Step::Blocked;
+        }
         let mut reply = reply;
         if matches!(reply.code(), 500..=504 | 555) {
             self.errors += 1;
@@ -354,52 +364,5 @@ impl Session {
         if self.transaction.take().is_some() {
             self.actions.push_back(Action::Reset);
         }
-    }
-
-    fn sender(&mut self, transaction: Transaction, answer: Answer) {
-        match answer {
-            Answer::Refuse(reply) => self.say(Verb::Mail, reply),
-            _ => {
-                self.transaction = Some(Box::new(transaction));
-                self.say(Verb::Mail, reply::SENDER_OK)
-            }
-        };
-    }
-
-    fn recipient(&mut self, answer: Answer) {
-        match answer {
-            Answer::Refuse(reply) => self.say(Verb::Rcpt, reply),
-            _ => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.accepted += 1;
-                }
-                self.say(Verb::Rcpt, reply::RECIPIENT_OK)
-            }
-        };
-    }
-
-    /// The message has its answer; the transaction is over either way.
-    fn message(&mut self, answer: Answer) {
-        let accepted = self.transaction.take().map_or(0, |transaction| transaction.accepted);
-        let replies = match answer {
-            Answer::Each(replies) => replies,
-            Answer::Delivered(reply) | Answer::Refuse(reply) => self.for_each_recipient(accepted, reply),
-            Answer::Accept | Answer::Capabilities(_) => {
-                self.for_each_recipient(accepted, reply::BACKEND_FAILED)
-            }
-        };
-        if replies.iter().any(|reply| reply.class() == Class::Positive) {
-            self.messages += 1;
-            self.errors = 0;
-        }
-        for reply in replies {
-            self.say(Verb::Message, reply);
-        }
-    }
-
-    /// RFC 2033 §4.2: in LMTP each accepted recipient has a reply of its own.
-    fn for_each_recipient(&self, accepted: u32, reply: Reply) -> Vec<Reply> {
-        let times = if self.config.lmtp { accepted.max(1) } else { 1 };
-        vec![reply; times as usize]
     }
 }

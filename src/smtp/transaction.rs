@@ -52,18 +52,28 @@ impl Incoming {
     pub(super) fn take(&mut self, chunk: Bytes, limit: u64) -> Taken {
         let first = self.octets == 0;
         self.octets = self.octets.saturating_add(chunk.len() as u64);
-        if self.refused.is_some() {
-            let overrun = self.octets > limit.saturating_mul(DRAIN_FACTOR);
-            return if overrun { Taken::Overrun } else { Taken::Dropped };
-        }
         if self.octets > limit {
-            return self.refuse(reply::TOO_LARGE);
+            return self.too_large(limit);
+        }
+        if self.refused.is_some() {
+            return Taken::Dropped;
         }
         // A folded continuation would become part of our own last field.
         if first && matches!(chunk.first(), Some(b' ' | b'\t')) {
             return self.refuse(reply::BAD_FIRST_LINE);
         }
         Taken::Passed(chunk)
+    }
+
+    /// The size is told whatever else is wrong with the message, so that the reply does not depend
+    /// on how its octets were cut into reads.
+    fn too_large(&mut self, limit: u64) -> Taken {
+        let before = self.refused.replace(reply::TOO_LARGE);
+        match before {
+            _ if self.octets > limit.saturating_mul(DRAIN_FACTOR) => Taken::Overrun,
+            Some(_) => Taken::Dropped,
+            None => Taken::Refused,
+        }
     }
 
     /// Refuses the message, unless it is refused already: the first reason is the one told.

@@ -1,6 +1,6 @@
 //! The greeting, and what EHLO announces.
 
-use super::{Greeted, Session, Step};
+use super::{Greeted, Session, State, Step};
 use crate::mail::Protocol;
 use crate::smtp::action::{Action, Answer, Hello, Verb, Violation};
 use crate::smtp::reply::{self, Reply};
@@ -8,8 +8,10 @@ use crate::smtp::reply::{self, Reply};
 impl Session {
     pub(super) fn greet(&mut self, answer: Answer) {
         if let Answer::Refuse(reply) = answer {
+            // RFC 5321 §3.1: a server that greets with 554 "MUST still wait for the client to send a
+            // QUIT" and "SHOULD respond to any intervening commands with 503".
+            self.state = State::Barred;
             self.say(Verb::Connect, reply);
-            self.close();
             return;
         }
         if self.config.greeting_delay && !self.input.is_empty() {
@@ -36,7 +38,7 @@ impl Session {
             Answer::Capabilities(hello) => self.announce(verb, &hello),
             _ => self.announce(verb, &Hello { starttls: false, auth: None, prdr: false }),
         }
-        if pipelined {
+        if pipelined && !self.is_closed() {
             // RFC 2920 §3.1: EHLO and HELO can only be the last command of a group.
             self.refuse_pipelining(Verb::Other);
         }

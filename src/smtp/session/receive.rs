@@ -4,15 +4,12 @@ use bytes::Bytes;
 
 use super::{Action, Asked, BareNewlines, Question, Session, State, Step, Verb, Violation};
 use crate::smtp::data::{Part, Scanner};
+use crate::smtp::limits::DRAIN_FACTOR;
 use crate::smtp::reply::{self, Reply};
 use crate::smtp::transaction::{Incoming, Taken};
 
 impl Session {
     pub(super) fn data(&mut self) -> Step {
-        if !self.input.is_empty() {
-            // RFC 2920 §3.1: DATA can only be the last command of a group.
-            return self.refuse_pipelining(Verb::Data);
-        }
         self.begin();
         self.state = State::Text(Scanner::new());
         self.say(Verb::Data, Reply::plain(354, "End data with <CR><LF>.<CR><LF>".into()))
@@ -46,15 +43,17 @@ impl Session {
         let bare_newline = scanner.bare_newline() && !before;
         if bare_newline {
             self.actions.push_back(Action::Violation(Violation::BareNewline));
-            if self.config.bare_newlines == BareNewlines::Reject {
-                self.refuse_incoming(reply::BARE_NEWLINE);
-            }
         }
-        match part {
+        let step = match part {
             None => self.blocked_in_message(),
             Some(Part::Text(text)) => self.take(text),
             Some(Part::End) => self.complete(),
+        };
+        // Behind `take`: of two reasons to refuse, the one that comes first in the text is told.
+        if bare_newline && self.config.bare_newlines == BareNewlines::Reject {
+            self.refuse_incoming(reply::BARE_NEWLINE);
         }
+        step
     }
 
     pub(super) fn next_chunk(&mut self) -> Step {
@@ -73,14 +72,21 @@ impl Session {
     }
 
     pub(super) fn next_skipped(&mut self) -> Step {
-        let State::Skip { remaining, reply } = &mut self.state else { return Step::Blocked };
-        if *remaining > 0 {
+        let limit = self.config.limits.message_bytes.saturating_mul(DRAIN_FACTOR);
+        let State::Skip { remaining, dropped, reply } = &mut self.state else { return Step::Blocked };
+        let overrun = *dropped > limit;
+        if *remaining > 0 && !overrun {
             let octets = cut(&mut self.input, remaining);
+            *dropped += octets.len() as u64;
             return if octets.is_empty() { self.blocked_in_message() } else { Step::Progress };
         }
         let reply = (**reply).clone();
         self.state = State::Command;
-        self.say(Verb::Bdat, reply)
+        if overrun {
+            self.actions.push_back(Action::Violation(Violation::DrainLimit));
+        }
+        self.say(Verb::Bdat, reply);
+        if overrun { self.close() } else { Step::Progress }
     }
 
     /// An end of stream inside a message delivers nothing.

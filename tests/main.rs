@@ -1,0 +1,6 @@
+//! The integration tests, one crate: what is seen from outside the library.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+
+mod byte_exact;
+mod transcripts;
