@@ -46,7 +46,7 @@ pub struct Server {
     options: Options,
     current: Current,
     budget: Arc<Budget>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     house: Arc<House>,
     open: HashMap<Arc<str>, Open>,
     /// Sessions of ports that are closed or open; each ends by its phase.
@@ -64,7 +64,7 @@ struct Open {
 
 impl Server {
     /// A server without ports; [`Self::apply`] opens them.
-    pub fn new(options: Options, current: Current, budget: Arc<Budget>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(options: Options, current: Current, budget: Arc<Budget>, metrics: Metrics) -> Self {
         let house = Arc::new(House::new(options.max_sessions));
         Self { options, current, budget, metrics, house, open: HashMap::new(), sessions: JoinSet::new() }
     }
