@@ -1,6 +1,7 @@
 //! Mailchute: the front door for mail in a Kubernetes cluster.
 
 pub mod admin;
+pub mod api;
 pub mod backend;
 pub mod inbox;
 pub mod mail;
