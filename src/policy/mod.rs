@@ -2,4 +2,4 @@
 
 pub mod recipients;
 
-pub use recipients::{ListMode, RecipientList};
+pub use recipients::{ListBuilder, ListError, ListMode, RecipientList};

@@ -29,7 +29,7 @@ impl DomainPattern {
 }
 
 /// Whether the detail behind a separator belongs to the name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Subaddress {
     /// `support+x` is `support`.
     #[default]

@@ -1,0 +1,14 @@
+//! Criterion benches of the pure rooms: what one call costs, without sockets.
+//!
+//! `cargo bench --bench micro -- <filter>`. The whole path is measured by `load`, not here.
+
+mod routes;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
+criterion_group! {
+    name = micro;
+    config = Criterion::default();
+    targets = routes::table, routes::patterns, routes::list
+}
+criterion_main!(micro);
