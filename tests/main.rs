@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
 mod byte_exact;
+mod http;
+mod support;
 mod transcripts;

@@ -2,7 +2,7 @@
 //!
 //! Written on bare sockets, since a real server can't be made to break its own framing.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,9 +14,12 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+/// Any free port.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// What to do with one request.
 #[derive(Clone)]
-pub enum Act {
+pub(crate) enum Act {
     /// Read it all, write these octets, stay.
     Answer(Vec<u8>),
     /// Read it all, write these octets, close.
@@ -38,7 +41,7 @@ pub enum Act {
 }
 
 /// An answer with a body and its true length.
-pub fn answer(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
+pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
     for header in headers {
         answer += header;
@@ -48,24 +51,24 @@ pub fn answer(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
 }
 
 /// A plain answer, as an act.
-pub fn status(status: &str) -> Act {
+pub(crate) fn status(status: &str) -> Act {
     Act::Answer(answer(status, &[], "words that don't matter"))
 }
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// Which connection it came by, from 0.
-    pub connection: usize,
+    pub(crate) connection: usize,
     /// Request line and headers, with their line ends.
-    pub head: String,
+    pub(crate) head: String,
     /// The octets behind the head.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Heard {
     /// The value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
@@ -80,9 +83,9 @@ struct State {
 }
 
 /// The server; it ends with this handle.
-pub struct Misbehaving {
+pub(crate) struct Misbehaving {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     task: JoinHandle<()>,
 }
@@ -95,17 +98,22 @@ impl Drop for Misbehaving {
 
 impl Misbehaving {
     /// Acts in the order of requests; the last act is repeated.
-    pub async fn start(script: impl Into<Vec<Act>>) -> Self {
-        Self::serve(script.into(), None).await
+    pub(crate) async fn start(script: impl Into<Vec<Act>>) -> Self {
+        Self::serve(LOOPBACK, script.into(), None).await
+    }
+
+    /// The same on a given address.
+    pub(crate) async fn start_at(address: SocketAddr, script: impl Into<Vec<Act>>) -> Self {
+        Self::serve(address, script.into(), None).await
     }
 
     /// The same behind TLS.
-    pub async fn start_tls(script: impl Into<Vec<Act>>, acceptor: TlsAcceptor) -> Self {
-        Self::serve(script.into(), Some(acceptor)).await
+    pub(crate) async fn start_tls(script: impl Into<Vec<Act>>, acceptor: TlsAcceptor) -> Self {
+        Self::serve(LOOPBACK, script.into(), Some(acceptor)).await
     }
 
-    async fn serve(script: Vec<Act>, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn serve(at: SocketAddr, script: Vec<Act>, tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State { script, ..State::default() }));
         let shared = Arc::clone(&state);
@@ -118,22 +126,22 @@ impl Misbehaving {
     }
 
     /// What has come so far.
-    pub fn heard(&self) -> Vec<Heard> {
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         self.state.lock().unwrap().heard.clone()
     }
 
     /// Connections opened so far.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
 
     /// Waits until so many requests have come.
-    pub async fn wait_heard(&self, requests: usize) {
+    pub(crate) async fn wait_heard(&self, requests: usize) {
         self.wait("requests", |state| state.heard.len() >= requests).await;
     }
 
     /// Waits until so many connections have ended.
-    pub async fn wait_closed(&self, connections: usize) {
+    pub(crate) async fn wait_closed(&self, connections: usize) {
         self.wait("closed connections", |state| state.closed >= connections).await;
     }
 
@@ -148,7 +156,7 @@ impl Misbehaving {
     }
 
     /// A backend that posts here.
-    pub fn target(&self) -> plan::Http {
+    pub(crate) fn target(&self) -> plan::Http {
         plan::Http {
             https: false,
             host: self.address.ip().to_string(),

@@ -26,11 +26,14 @@ use super::connect::Stream;
 /// Octets of an answer's head, at most.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// The half that works; boxed, since it is large and connections move in and out of the pool.
+type Driver = Box<http1::Connection<TokioIo<Watched>, Segments>>;
+
 /// A connection and what is known of it.
 pub(super) struct Connection {
     sender: http1::SendRequest<Segments>,
     /// `None` once the connection has ended.
-    driver: Option<http1::Connection<TokioIo<Watched>, Segments>>,
+    driver: Option<Driver>,
     /// Whether an octet came since the last request was sent.
     answered: Arc<AtomicBool>,
     /// Requests sent before the current one.
@@ -51,7 +54,7 @@ impl Connection {
         let answered = Arc::new(AtomicBool::new(false));
         let io = TokioIo::new(Watched { stream, read: Arc::clone(&answered) });
         let (sender, driver) = http1::Builder::new().max_header_size(MAX_HEAD).handshake(io).await?;
-        Ok(Self { sender, driver: Some(driver), answered, earlier: 0, idle_until: Instant::now() })
+        Ok(Self { sender, driver: Some(Box::new(driver)), answered, earlier: 0, idle_until: Instant::now() })
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -99,7 +102,7 @@ impl Connection {
 }
 
 /// Lets the connection work; one that ended is dropped, which tells its waiting half.
-fn drive(driver: &mut Option<http1::Connection<TokioIo<Watched>, Segments>>, cx: &mut Context<'_>) {
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
     if let Some(connection) = driver
         && Pin::new(connection).poll(cx).is_ready()
     {

@@ -1,6 +1,8 @@
 //! Header values of one request: written into one allocation, percent-encoded where text comes
 //! from outside.
 
+use std::fmt::{Display, Write};
+
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,6 +25,12 @@ impl Values {
     pub(super) fn add(&mut self, name: HeaderName, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
         self.ends.push((name, self.text.len()));
+    }
+
+    /// Adds a header whose value is shown so: visible ASCII.
+    pub(super) fn add_display(&mut self, name: HeaderName, value: impl Display) {
+        // Writing to a String does not fail.
+        self.add(name, |out| write!(out, "{value}").unwrap_or_default());
     }
 
     /// Adds a header whose value is any text.

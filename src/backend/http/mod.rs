@@ -207,11 +207,10 @@ impl Prepared {
         Ok(answer)
     }
 
-    async fn connect(&self, delivery: &Delivery, deadline: Instant) -> Result<Box<Connection>, Fault> {
+    async fn connect(&self, delivery: &Delivery, deadline: Instant) -> Result<Connection, Fault> {
         let deadline = deadline.min(Instant::now() + delivery.timeouts.connect);
         let stream = self.connector.connect(deadline).await?;
-        let connection = Connection::new(stream).await;
         let broken = |error: hyper::Error| Fault::connect(Cause::Unreachable, error.to_string());
-        connection.map(Box::new).map_err(broken)
+        Connection::new(stream).await.map_err(broken)
     }
 }

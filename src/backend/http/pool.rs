@@ -29,13 +29,13 @@ pub(super) struct Pool(Mutex<Idle>);
 #[derive(Default)]
 struct Idle {
     /// The youngest is last.
-    connections: Vec<Box<Connection>>,
+    connections: Vec<Connection>,
     sweeping: bool,
 }
 
 impl Pool {
     /// The youngest idle connection that is still open.
-    pub(super) async fn take(&self) -> Option<Box<Connection>> {
+    pub(super) async fn take(&self) -> Option<Connection> {
         loop {
             let mut connection = self.lock().connections.pop()?;
             let ready = poll_fn(|cx| Poll::Ready(connection.is_ready(cx))).await;
@@ -46,7 +46,7 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer, with these `headers`, was read to its end.
-    pub(super) async fn put(self: &Arc<Self>, mut connection: Box<Connection>, headers: &HeaderMap) {
+    pub(super) async fn put(self: &Arc<Self>, mut connection: Connection, headers: &HeaderMap) {
         connection.rest(keep_alive(headers).map_or(IDLE, |theirs| theirs.saturating_sub(MARGIN).min(IDLE)));
         if !poll_fn(|cx| Poll::Ready(connection.is_ready(cx))).await {
             return;

@@ -5,7 +5,6 @@
 //! (CloudEvents HTTP binding §3.1.3.2). `rcptto` is a list, so its addresses are encoded once
 //! more, inside: see [`put_address`].
 
-use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -101,11 +100,11 @@ impl Template {
         let mut values = Values::new();
         event(&mut values, delivery);
         values.add(TRACEPARENT, |out| out.push_str(&delivery.trace.traceparent()));
-        values.add(IDEMPOTENCY_KEY, |out| drop(write!(out, "\"{}\"", delivery.dedupe_key)));
+        values.add_display(IDEMPOTENCY_KEY, format_args!("\"{}\"", delivery.dedupe_key));
         values.add(WEBHOOK_ID, |out| out.push_str(&delivery.dedupe_key));
         if !self.keys.is_empty() {
             let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            values.add(WEBHOOK_TIMESTAMP, |out| drop(write!(out, "{timestamp}")));
+            values.add_display(WEBHOOK_TIMESTAMP, timestamp);
             values.add(WEBHOOK_SIGNATURE, |out| sign(&self.keys, delivery, timestamp, out));
         }
         values.insert_into(&mut headers);
@@ -148,15 +147,15 @@ fn authorization(auth: &plan::Auth) -> Result<HeaderValue, &'static str> {
 fn event(values: &mut Values, delivery: &Delivery) {
     let (session, envelope) = (&delivery.session, &delivery.envelope);
     values.add_encoded(CE_SOURCE, &session.source);
-    values.add(CE_ID, |out| drop(write!(out, "{}", delivery.id)));
-    values.add(CE_TIME, |out| put_time(delivery.received_at, out));
+    values.add_display(CE_ID, delivery.id);
+    values.add_display(CE_TIME, format_args!("{:.3}", time(delivery.received_at)));
     values.add(CE_MAILFROM, |out| put_reverse_path(&envelope.reverse_path, out));
     values.add(CE_RCPTTO, |out| put_list(envelope.recipients.iter().map(rewritten), out));
     if envelope.recipients.iter().any(differs) {
         values.add(CE_ORIGINALRCPTTO, |out| put_list(envelope.recipients.iter().map(original), out));
     }
     values.add(CE_DEDUPEKEY, |out| out.push_str(&delivery.dedupe_key));
-    values.add(CE_CLIENTIP, |out| drop(write!(out, "{}", session.client.address.to_canonical())));
+    values.add_display(CE_CLIENTIP, session.client.address.to_canonical());
     values.add(CE_HELO, |out| put_greeting(session, out));
     values.add(CE_PROTOCOL, |out| out.push_str(protocol(session.greeting.protocol)));
     if let Some(id) = delivery.message_id.as_ref().filter(|id| id.len() <= MAX_MESSAGE_ID) {
@@ -164,7 +163,7 @@ fn event(values: &mut Values, delivery: &Delivery) {
     }
     values.add(CE_BODYTYPE, |out| out.push_str(envelope.body_type.keyword()));
     values.add(CE_SMTPUTF8, |out| out.push_str(if envelope.smtputf8 { "true" } else { "false" }));
-    values.add(CE_SIZE, |out| drop(write!(out, "{}", delivery.len())));
+    values.add_display(CE_SIZE, delivery.len());
     values.add_encoded(CE_ROUTE, &delivery.route);
 }
 
@@ -177,9 +176,8 @@ fn protocol(protocol: Protocol) -> &'static str {
     }
 }
 
-fn put_time(at: SystemTime, out: &mut String) {
-    let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    drop(write!(out, "{at:.3}"));
+fn time(at: SystemTime) -> jiff::Timestamp {
+    jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
 /// A name that is no host may hold anything: what is not UTF-8 becomes U+FFFD.
@@ -238,7 +236,7 @@ fn put_address(address: &str, out: &mut String) {
         if stays(c) {
             inner.push(c);
         } else {
-            drop(write!(inner, "%{:02X}", u32::from(c)));
+            inner.push_str(&format!("%{:02X}", u32::from(c)));
         }
     }
     put_encoded(&inner, out);

@@ -3,8 +3,6 @@
 //! Pure. What is not understood is an error, never a guess: a broken verdict is `451`, whatever
 //! the status it came with.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
 use crate::backend::delivery::Receipt;
@@ -101,11 +99,11 @@ pub(super) fn document(octets: &[u8], envelope: &Envelope) -> Result<Verdict, Un
     }
     let clean = Clean { utf8: envelope.smtputf8 };
     let queue_id = document.queue_id.map(|id| clean.cut(&id, MAX_QUEUE_ID)).filter(|id| !id.is_empty());
-    let general = document.reply.map(|reply| clean.reply(reply, queue_id.as_ref())).transpose()?;
+    let general = document.reply.map(|reply| clean.reply(&reply, queue_id.as_ref())).transpose()?;
     let mut words: Vec<Option<Word>> = vec![None; envelope.recipients.len()];
     for line in document.recipients {
         let about = Addressee::parse(&line.address, envelope)?;
-        let word = clean.line(line, queue_id.as_ref())?;
+        let word = clean.line(&line, queue_id.as_ref())?;
         for (place, recipient) in words.iter_mut().zip(&envelope.recipients) {
             if !about.is(&recipient.rewritten) {
                 continue;
@@ -175,7 +173,7 @@ struct Clean {
 }
 
 impl Clean {
-    fn line(&self, line: Line, queue_id: Option<&String>) -> Result<Word, Unreadable> {
+    fn line(&self, line: &Line, queue_id: Option<&String>) -> Result<Word, Unreadable> {
         let (enhanced, text) = (line.enhanced_code.as_deref(), line.text.as_deref());
         let word = match (line.action.as_str(), line.code) {
             ("accept", code) => self.word(code.unwrap_or(250), enhanced, text, queue_id)?,
@@ -188,7 +186,7 @@ impl Clean {
         }
     }
 
-    fn reply(&self, reply: WrittenReply, queue_id: Option<&String>) -> Result<Word, Unreadable> {
+    fn reply(&self, reply: &WrittenReply, queue_id: Option<&String>) -> Result<Word, Unreadable> {
         self.word(reply.code, reply.enhanced_code.as_deref(), reply.text.as_deref(), queue_id)
     }
 
@@ -237,12 +235,4 @@ fn enhanced(text: &str) -> Option<(u16, Enhanced)> {
 pub(super) fn is_content_type(value: &[u8]) -> bool {
     let essence = value.split(|octet| *octet == b';').next().unwrap_or_default();
     String::from_utf8_lossy(essence).trim().eq_ignore_ascii_case(CONTENT_TYPE)
-}
-
-/// An octet string for a log: printable ASCII, at most 100 characters.
-pub(super) fn for_log(text: &str) -> Cow<'_, str> {
-    if text.len() <= 100 && text.bytes().all(|octet| (b' '..=b'~').contains(&octet)) {
-        return Cow::Borrowed(text);
-    }
-    text.chars().filter(|c| (' '..='~').contains(c)).take(100).collect()
 }

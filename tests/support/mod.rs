@@ -1,0 +1,3 @@
+//! What several integration tests stand on.
+
+pub(crate) mod misbehaving;
