@@ -89,6 +89,8 @@ impl ApiKind {
 
     /// Reads an object of this kind. A Secret's `stringData` is merged into its `data`, as the API server does.
     ///
+    /// Our kinds don't read `apiVersion` and `kind` again, so `serde_ignored` reports these two.
+    ///
     /// # Errors
     ///
     /// Those of the deserializer: a field is missing or has a value that its type does not take.

@@ -40,7 +40,6 @@ pub(super) const REPLY: &str = "^(421 4|45[0-2] 4|55[0-4] 5)\\.[0-9]{1,3}\\.[0-9
 /// - a field that may be left out is just not required, never `nullable`: then the API server drops a null before it
 ///   fills in defaults, and `has()` in a CEL rule means what it says;
 /// - an enum is one list of values, the meaning of each told in the description;
-/// - the default of an object is `{}`, from which the defaults of its fields follow;
 /// - Rust's integer formats go, the bounds stay.
 pub(super) fn structural(schema: &mut Schema) {
     transform_subschemas(&mut (structural as fn(&mut Schema)), schema);
@@ -48,9 +47,6 @@ pub(super) fn structural(schema: &mut Schema) {
     drop_null(object);
     flatten_enum(object);
     object.retain(|key, value| key != "format" || !value.as_str().is_some_and(is_rust_format));
-    if object.contains_key("properties") && object.get("default").is_some_and(Value::is_object) {
-        object.insert("default".into(), json!({}));
-    }
 }
 
 fn is_rust_format(format: &str) -> bool {
