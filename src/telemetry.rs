@@ -1,4 +1,4 @@
-//! Logs and trace ids: the `tracing` subscriber, the names of span fields, new ids.
+//! Logs and traces: the `tracing` subscriber, the spans and the names of their fields, new ids.
 //!
 //! Nothing is exported yet, so the sampled flag of a trace is never set. Fields never hold content or
 //! credentials.
@@ -11,44 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::backend::{Delivery, TraceContext};
-use crate::mail::Client;
+use crate::mail::{Client, TransactionId};
 use crate::plan::Backend;
-
-/// Names of spans.
-pub mod span {
-    /// One SMTP connection.
-    pub const SESSION: &str = "smtp.session";
-    /// One message of a session.
-    pub const TRANSACTION: &str = "smtp.transaction";
-    /// One attempt to deliver it.
-    pub const DELIVERY: &str = "delivery";
-}
-
-/// Names of fields of spans and events.
-pub mod field {
-    /// The listener's name.
-    pub const LISTENER: &str = "listener";
-    /// The client's address.
-    pub const CLIENT: &str = "client.address";
-    /// The client's port.
-    pub const CLIENT_PORT: &str = "client.port";
-    /// The transaction id.
-    pub const TRANSACTION: &str = "transaction";
-    /// `namespace/name` of the route.
-    pub const ROUTE: &str = "route";
-    /// `namespace/name` of the backend.
-    pub const BACKEND: &str = "backend";
-    /// The kind of backend.
-    pub const KIND: &str = "kind";
-    /// The trace id, 32 hexadecimal digits.
-    pub const TRACE_ID: &str = "trace_id";
-    /// What became of it.
-    pub const OUTCOME: &str = "outcome";
-    /// Octets of the message.
-    pub const SIZE: &str = "size";
-    /// The number of recipients.
-    pub const RECIPIENTS: &str = "recipients";
-}
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -81,15 +45,23 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
 }
 
 /// The span of one connection.
+///
+/// Spans are at debug: log lines say all that is needed without them, and what nobody records costs
+/// nothing.
 pub fn session_span(listener: &str, client: Client) -> tracing::Span {
-    tracing::info_span!("smtp.session", listener, client.address = %client.address, client.port = client.port)
+    tracing::debug_span!("smtp.session", listener, client.address = %client.address, client.port = client.port)
+}
+
+/// The span of one transaction, from the end of its data to its reply.
+pub fn transaction_span(id: TransactionId) -> tracing::Span {
+    tracing::debug_span!("smtp.transaction", transaction = %id)
 }
 
 /// The span of one delivery; its ids are those the backend is given.
 pub fn delivery_span(delivery: &Delivery, backend: &Backend) -> tracing::Span {
-    tracing::info_span!(
-        "delivery", transaction = %delivery.id, trace_id = %delivery.trace.trace_id,
-        backend = %backend.label, kind = backend.target.kind()
+    tracing::debug_span!(
+        "delivery", kind = backend.target.kind(), backend = %backend.label,
+        trace_id = %delivery.trace.trace_id, span_id = %delivery.trace.span_id
     )
 }
 

@@ -13,7 +13,6 @@ use crate::backend::{Delivery, Live, Outcome, SessionFacts};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
 use crate::mail::{Envelope, Greeting, GreetingName, Protocol, TransactionId};
-use crate::metrics::MessageOutcome;
 use crate::plan::{Deliver, Rule};
 use crate::smtp::Answer;
 use crate::smtp::reply::{self, Reply};
@@ -31,37 +30,55 @@ impl Session {
     pub async fn message(&mut self) -> Answer {
         // The moment stamped is the moment the final dot was read, taken once.
         let (received_at, started) = (SystemTime::now(), Instant::now());
-        let Some(mut transaction) = self.transaction.take() else {
-            return Answer::Refuse(reply::NO_RECIPIENTS);
-        };
-        let Some((rule, backend)) = transaction.group.as_ref().map(|group| (group.rule, group.backend))
-        else {
-            return Answer::Refuse(reply::NO_RECIPIENTS);
-        };
-        let id = TransactionId::new(received_at, rand::random());
-        let message = std::mem::take(&mut transaction.body).finish();
-        self.door.metrics.message_bytes(message.len());
-        let hostname = &transaction.serving.plan.gateway.hostname;
-        let header = Header::read(&message, hostname);
-        if header.received >= MAX_RECEIVED || header.received_here >= MAX_RECEIVED_HERE {
-            self.count_message(&transaction, MessageOutcome::Rejected);
-            tracing::warn!(%id, received = header.received, "message loops, refused");
-            return Answer::Refuse(reply::MAIL_LOOP);
+        let moment = Moment { id: TransactionId::new(received_at, rand::random()), received_at, started };
+        let span = telemetry::transaction_span(moment.id);
+        async {
+            let Some(mut transaction) = self.transaction.take() else {
+                return Answer::Refuse(reply::NO_RECIPIENTS);
+            };
+            let message = std::mem::take(&mut transaction.body).finish();
+            self.door.metrics.message_bytes(message.len());
+            match self.prepare(&transaction, &message, &moment) {
+                Ok(prepared) => self.deliver(prepared, &moment).await,
+                Err(reply) => {
+                    self.count_message(&transaction, outcome::label_of_ours(&reply));
+                    tracing::warn!(id = %moment.id, client = %self.client.address, %reply, "message refused");
+                    Answer::Refuse(reply)
+                }
+            }
         }
-        let Some((rule, deliver)) = recipient::usable(&transaction.serving.plan, rule) else {
-            return Answer::Refuse(reply::MISCONFIGURED);
-        };
-        let Some(live) = transaction.serving.backend(backend) else {
-            return Answer::Refuse(reply::MISCONFIGURED);
-        };
-        let moment = Moment { id, received_at, started };
-        let delivery = self.delivery(&transaction, &moment, (rule, deliver), (&header, &message));
+        .instrument(span)
+        .await
+    }
+
+    /// All that a delivery needs, or why there is none.
+    fn prepare<'a>(
+        &self,
+        transaction: &'a Transaction,
+        message: &Message,
+        moment: &Moment,
+    ) -> Result<Prepared<'a>, Reply> {
+        let serving = &transaction.serving;
+        let header = Header::read(message, &serving.plan.gateway.hostname);
+        if header.received >= MAX_RECEIVED || header.received_here >= MAX_RECEIVED_HERE {
+            return Err(reply::MAIL_LOOP);
+        }
+        let group = transaction.group.as_ref().ok_or(reply::NO_RECIPIENTS)?;
+        let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
+        let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
+        let delivery = self.delivery(transaction, moment, (rule, deliver), (&header, message));
+        Ok(Prepared { rule, live, delivery })
+    }
+
+    async fn deliver(&self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
+        let Prepared { rule, live, delivery } = prepared;
         let reply = hand_over(live, &delivery).await;
         self.door.metrics.message(&rule.route_label, outcome::label(&reply));
         tracing::info!(
-            %id, route = %rule.route_label, backend = %live.backend().label, size = message.len(),
+            id = %delivery.id, client = %self.client.address, listener = &*self.door.listener,
+            route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
             recipients = delivery.envelope.recipients.len(), code = reply.code(),
-            trace_id = %delivery.trace.trace_id, took_ms = started.elapsed().as_millis(), "message"
+            trace_id = %delivery.trace.trace_id, took_ms = moment.started.elapsed().as_millis(), "message"
         );
         answer(reply)
     }
@@ -126,6 +143,13 @@ impl Session {
         let source = Arc::clone(&self.door.source);
         SessionFacts { source, client: self.client, server: self.server, greeting }
     }
+}
+
+/// A message ready to go.
+struct Prepared<'a> {
+    rule: &'a Rule,
+    live: &'a Live,
+    delivery: Delivery,
 }
 
 /// When and as what the message came.

@@ -59,6 +59,14 @@ pub(super) fn label(reply: &Reply) -> MessageOutcome {
     }
 }
 
+/// The label value of a message that was answered without a delivery.
+pub(super) fn label_of_ours(reply: &Reply) -> MessageOutcome {
+    match reply.class() {
+        Class::Permanent => MessageOutcome::Rejected,
+        _ => MessageOutcome::Deferred,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
