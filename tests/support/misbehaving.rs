@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Answer(Vec<u8>),
     /// Read it all, write these octets, close.
     AnswerAndClose(Vec<u8>),
+    /// Read it all, write these octets, close later.
+    AnswerAndCloseWhen(Arc<Notify>, Vec<u8>),
     /// Write these octets as soon as the head was read, then read on.
     AnswerEarly(Vec<u8>),
     /// Read it all, wait, write these octets, stay.
@@ -147,8 +149,12 @@ impl Misbehaving {
 
     async fn wait(&self, what: &str, done: impl Fn(&State) -> bool) {
         let polled = async {
-            while !done(&self.state.lock().unwrap()) {
+            // Slept first, so that what the server did has reached the client's side of the socket.
+            loop {
                 tokio::time::sleep(Duration::from_millis(2)).await;
+                if done(&self.state.lock().unwrap()) {
+                    return;
+                }
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(10), polled).await;
@@ -230,6 +236,11 @@ impl Act {
             Self::AnswerAndClose(octets) => {
                 drop(stream.write_all(&octets).await);
                 drop(stream.shutdown().await);
+                false
+            }
+            Self::AnswerAndCloseWhen(notify, octets) => {
+                drop(stream.write_all(&octets).await);
+                notify.notified().await;
                 false
             }
             Self::AnswerAndReset(octets) => {
