@@ -282,7 +282,7 @@ trait Peer: AsyncRead + AsyncWrite + Unpin + Send {
 
 impl Peer for TcpStream {
     fn abort(&self) {
-        socket2::SockRef::from(self).set_linger(Some(Duration::ZERO)).unwrap();
+        self.set_zero_linger().unwrap();
     }
 }
 
