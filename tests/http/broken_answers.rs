@@ -107,7 +107,9 @@ async fn of_a_huge_body_64_kib_are_enough() {
 async fn a_failure_with_half_a_body_is_that_failure() {
     let half = b"HTTP/1.1 503 Busy\r\ncontent-length: 10\r\n\r\nhalf".to_vec();
     assert_eq!(outcome(Act::AnswerAndClose(half.clone())).await, failed(Cause::Busy));
+    let began = std::time::Instant::now();
     assert_eq!(outcome(Act::Answer(half)).await, failed(Cause::Busy));
+    assert!(began.elapsed() < super::PATIENCE / 2, "the rest was waited for");
 }
 
 #[tokio::test]

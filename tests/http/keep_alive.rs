@@ -24,11 +24,14 @@ async fn one_connection_serves_one_message_after_the_other() {
 
 #[tokio::test]
 async fn closed_while_idle() {
-    let server = Misbehaving::start([Act::AnswerAndClose(answer("200 OK", &[], "")), status("404 No")]).await;
+    let close = Arc::new(Notify::new());
+    let closing = Act::AnswerAndCloseWhen(Arc::clone(&close), answer("200 OK", &[], ""));
+    let server = Misbehaving::start([closing, status("404 No")]).await;
     let live = live(server.target());
     assert_eq!(deliver(&live, &one()).await, accepted());
+    close.notify_one();
     server.wait_closed(1).await;
-    assert_eq!(deliver(&live, &with_retries(1)).await, failed(Cause::Misconfigured));
+    assert_eq!(deliver(&live, &one()).await, failed(Cause::Misconfigured));
     assert_eq!(connections(&server), [0, 1]);
 }
 

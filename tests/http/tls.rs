@@ -26,7 +26,7 @@ fn acceptor(authority: &Authority, names: &[&str]) -> TlsAcceptor {
     let config = config.unwrap().with_no_client_auth();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let mut config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
 

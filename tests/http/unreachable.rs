@@ -36,10 +36,10 @@ async fn every_address_of_a_name_is_tried() {
 #[tokio::test]
 async fn a_connect_that_nobody_answers_is_a_timeout() {
     // A listener whose queue is full drops what comes on top.
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let _never_accepts = socket.listen(0).unwrap();
     let mut fillers = Vec::new();
     while let Ok(filler) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         fillers.push(filler);

@@ -24,6 +24,8 @@ pub(crate) enum Act {
     Answer(Vec<u8>),
     /// Read it all, write these octets, close.
     AnswerAndClose(Vec<u8>),
+    /// Read it all, write these octets, close later.
+    AnswerAndCloseWhen(Arc<Notify>, Vec<u8>),
     /// Write these octets as soon as the head was read, then read on.
     AnswerEarly(Vec<u8>),
     /// Read it all, wait, write these octets, stay.
@@ -147,8 +149,12 @@ impl Misbehaving {
 
     async fn wait(&self, what: &str, done: impl Fn(&State) -> bool) {
         let polled = async {
-            while !done(&self.state.lock().unwrap()) {
+            // Slept first, so that what the server did has reached the client's side of the socket.
+            loop {
                 tokio::time::sleep(Duration::from_millis(2)).await;
+                if done(&self.state.lock().unwrap()) {
+                    return;
+                }
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(10), polled).await;
@@ -232,6 +238,11 @@ impl Act {
                 drop(stream.shutdown().await);
                 false
             }
+            Self::AnswerAndCloseWhen(notify, octets) => {
+                drop(stream.write_all(&octets).await);
+                notify.notified().await;
+                false
+            }
             Self::AnswerAndReset(octets) => {
                 drop(stream.write_all(&octets).await);
                 stream.abort();
@@ -271,7 +282,7 @@ trait Peer: AsyncRead + AsyncWrite + Unpin + Send {
 
 impl Peer for TcpStream {
     fn abort(&self) {
-        socket2::SockRef::from(self).set_linger(Some(Duration::ZERO)).unwrap();
+        self.set_zero_linger().unwrap();
     }
 }
 
