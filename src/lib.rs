@@ -3,6 +3,9 @@
 pub mod admin;
 pub mod api;
 pub mod backend;
+pub mod cli;
+pub mod commands;
+pub mod compile;
 pub mod inbox;
 pub mod mail;
 pub mod metrics;
@@ -12,5 +15,6 @@ pub mod policy;
 pub mod route;
 pub mod server;
 pub mod smtp;
+pub mod source;
 pub mod stamp;
 pub mod telemetry;

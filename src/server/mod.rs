@@ -19,5 +19,5 @@ mod pace;
 mod phase;
 mod socket;
 
-pub use listen::{Options, Server};
+pub use listen::{Options, PortError, Server};
 pub use phase::Phase;

@@ -1,0 +1,125 @@
+//! Typed arguments, and the only reader of the environment.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::LogFormat;
+
+/// Exit codes, those of sysexits(3) where there is one.
+pub mod exit {
+    /// Done.
+    pub const OK: u8 = 0;
+    /// It failed while running.
+    pub const FAILURE: u8 = 1;
+    /// The command line is wrong (EX_USAGE).
+    pub const USAGE: u8 = 64;
+    /// The configuration is wrong (EX_DATAERR).
+    pub const CONFIG: u8 = 65;
+    /// A port can't be opened, or another thing of the system is missing (EX_OSERR).
+    pub const SYSTEM: u8 = 71;
+}
+
+/// The front door for mail in a Kubernetes cluster: SMTP in, HTTP or a queue out.
+///
+/// Exit codes: 0 done; 1 failed while running; 64 wrong command line; 65 wrong configuration;
+/// 71 a port or another thing of the system can't be had.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    /// Logging.
+    pub log: Log,
+}
+
+/// Logging, for every command.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// What is logged, as directives of the RUST_LOG form, e.g. `info,mailchute=debug`. Default: info; warn for dev.
+    #[arg(long, global = true, env = "RUST_LOG")]
+    pub log: Option<String>,
+    /// How log lines look. Human on a terminal, else JSON.
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One process to try it: SMTP on 127.0.0.1:2525, an HTTP inbox behind it, a page to read it.
+    Dev(Dev),
+    /// The front-end: takes mail and delivers it as the manifests say.
+    Serve(Serve),
+}
+
+/// `mailchute dev`.
+#[derive(Debug, Args)]
+pub struct Dev {
+    /// Where SMTP listens, with the built-in manifests.
+    #[arg(long, default_value = "127.0.0.1:2525", value_name = "IP:PORT")]
+    pub smtp: SocketAddr,
+    /// Where page and inbox listen.
+    #[arg(long, default_value = "127.0.0.1:8025", value_name = "IP:PORT")]
+    pub page: SocketAddr,
+    /// Where metrics and health listen.
+    #[arg(long, default_value = "127.0.0.1:9464", value_name = "IP:PORT")]
+    pub admin: SocketAddr,
+    /// Your own manifests instead of the built-in ones; their listeners open on 127.0.0.1.
+    #[arg(long, value_name = "DIR")]
+    pub manifests: Option<PathBuf>,
+    /// Which gateway, where the manifests have several.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub gateway: Option<String>,
+}
+
+/// `mailchute serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The folder of manifests; it is watched.
+    #[arg(long, value_name = "DIR")]
+    pub manifests: PathBuf,
+    /// Which gateway, where the manifests have several.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub gateway: Option<String>,
+    /// The address that listeners open on.
+    #[arg(long, default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED), value_name = "IP")]
+    pub address: IpAddr,
+    /// Where metrics and health listen.
+    #[arg(long, default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464), value_name = "IP:PORT")]
+    pub admin: SocketAddr,
+    #[command(flatten)]
+    /// Bounds of the process.
+    pub bounds: Bounds,
+}
+
+/// Bounds of the process.
+#[derive(Debug, Clone, Args)]
+pub struct Bounds {
+    /// Sessions in all.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub max_sessions: usize,
+    /// Memory for messages, e.g. 512Mi.
+    #[arg(long, default_value = "512Mi", value_parser = size, value_name = "SIZE")]
+    pub message_memory: usize,
+    /// How long new sessions are still taken after SIGTERM, while load balancers notice.
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME")]
+    pub drain_delay: Duration,
+    /// How long sessions may take to end after that.
+    #[arg(long, default_value = "120s", value_parser = duration, value_name = "TIME")]
+    pub drain_timeout: Duration,
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let size: crate::api::Size = text.parse().map_err(|error| format!("{error}"))?;
+    usize::try_from(size.bytes()).map_err(|_| "too large for this machine".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: crate::api::Duration = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(duration.as_std())
+}

@@ -1,0 +1,137 @@
+//! `mailchute dev`: all of it in one process, with an inbox to look at.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, oneshot};
+
+use super::Failure;
+use super::front_end::{self, FrontEnd};
+use super::manifests::{self, Manifests};
+use super::serve::bind;
+use crate::admin::{Admin, Readiness};
+use crate::cli::{Bounds, Dev, exit};
+use crate::compile::{Origin, compile};
+use crate::inbox::{self, Inbox, Mail};
+use crate::metrics::Metrics;
+use crate::plan::Plan;
+use crate::source;
+
+/// The manifests that are used when there are none of one's own.
+const BUILT_IN: &str = include_str!("dev.yaml");
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) async fn run(arguments: Dev) -> Result<u8, Failure> {
+    let mut stopped = std::pin::pin!(front_end::stopped());
+    let bounds = Bounds {
+        max_sessions: 1000,
+        message_memory: 256 << 20,
+        drain_delay: Duration::ZERO,
+        drain_timeout: Duration::from_secs(10),
+    };
+    let (page, admin) = (bind(arguments.page).await?, bind(arguments.admin).await?);
+    let urls = (url(page.local_addr()), url(admin.local_addr()));
+    let (mut manifests, plan, address) = match &arguments.manifests {
+        Some(folder) => {
+            let (manifests, plan) = Manifests::open(folder, arguments.gateway.as_deref())?;
+            (Some(manifests), plan, IpAddr::V4(Ipv4Addr::LOCALHOST))
+        }
+        None => (None, built_in(arguments.smtp, &urls.0)?, arguments.smtp.ip()),
+    };
+    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let mut front_end = FrontEnd::open(plan, address, &bounds, &metrics, &readiness).await?;
+    let smtp = front_end.addresses();
+    let inbox = Inbox::new(&inbox::Options::new(smtp.first().copied().unwrap_or(arguments.smtp)));
+    let (stop, stops) = stops();
+    let arrivals = inbox.arrivals();
+    let servers = [
+        tokio::spawn(inbox.serve(page, until(stops.0))),
+        tokio::spawn(Admin { metrics: metrics.clone(), readiness }.serve(admin, until(stops.1))),
+    ];
+    announce(&smtp, &urls);
+    let printing = tokio::spawn(print(arrivals));
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            plan = next(&mut manifests) => match plan {
+                Some(plan) => front_end.adopt(plan).await,
+                None => metrics.config_rejected(),
+            }
+        }
+    }
+    front_end.drain(&bounds).await;
+    drop(stop);
+    for server in servers {
+        drop(server.await);
+    }
+    printing.abort();
+    Ok(exit::OK)
+}
+
+type Stop = oneshot::Sender<()>;
+type Stops = oneshot::Receiver<()>;
+
+fn stops() -> ((Stop, Stop), (Stops, Stops)) {
+    let (page, admin) = (oneshot::channel(), oneshot::channel());
+    ((page.0, admin.0), (page.1, admin.1))
+}
+
+async fn until(stops: Stops) {
+    drop(stops.await);
+}
+
+async fn next(manifests: &mut Option<Manifests>) -> Option<Plan> {
+    match manifests {
+        Some(manifests) => manifests.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn url(address: std::io::Result<SocketAddr>) -> String {
+    address.map_or_else(|error| error.to_string(), |address| format!("http://{address}"))
+}
+
+fn built_in(smtp: SocketAddr, page: &str) -> Result<Plan, Failure> {
+    let text = BUILT_IN
+        .replace("SMTP_PORT", &smtp.port().to_string())
+        .replace("INBOX_URL", &format!("{page}{}", inbox::INBOUND));
+    let loaded = source::parse("built-in manifests", &text)?;
+    let gateway = manifests::choose(&loaded, None)?;
+    let compiled = compile(&loaded.snapshot, &gateway, Origin::Files);
+    compiled.plan.ok_or_else(|| {
+        let findings: Vec<String> = compiled.findings.iter().map(ToString::to_string).collect();
+        Failure::Config(format!("built-in manifests: {}", findings.join("; ")))
+    })
+}
+
+fn announce(smtp: &[SocketAddr], (page, admin): &(String, String)) {
+    println!("Mailchute is ready.\n");
+    for address in smtp {
+        println!("  send mail to  {address}   e.g. swaks --server {address} --to anyone@example.org");
+    }
+    println!("  read it at    {page}/");
+    println!("  metrics at    {admin}/metrics\n");
+    println!("Each message is listed here as it comes. Stop with Ctrl-C.");
+    drop(std::io::stdout().flush());
+}
+
+/// A line per message.
+async fn print(mut arrivals: broadcast::Receiver<Arc<Mail>>) {
+    loop {
+        match arrivals.recv().await {
+            Ok(mail) => println!("{}", line(&mail)),
+            Err(RecvError::Lagged(missed)) => println!("({missed} messages came too fast to list)"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn line(mail: &Mail) -> String {
+    let printable = |text: &str| text.replace(char::is_control, "\u{fffd}");
+    let from = if mail.mail_from.is_empty() { "<>" } else { &mail.mail_from };
+    let (from, to) = (printable(from), printable(&mail.rcpt_to.join(", ")));
+    format!("{}  {from} → {to}  “{}”  {} octets", mail.time, printable(&mail.subject), mail.raw.len())
+}

@@ -1,0 +1,104 @@
+//! A front-end at work: what `serve` and `dev` have in common.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::admin::Readiness;
+use crate::cli::Bounds;
+use crate::metrics::Metrics;
+use crate::pipeline::{Budget, Serving};
+use crate::plan::Plan;
+use crate::server::{Options, PortError, Server};
+
+/// Ports, and the plan behind them.
+pub(super) struct FrontEnd {
+    metrics: Metrics,
+    readiness: Readiness,
+    serving: watch::Sender<Arc<Serving>>,
+    server: Server,
+}
+
+impl FrontEnd {
+    /// Puts a first plan into service and opens its ports on `address`. Ready once all are open.
+    pub(super) async fn open(
+        plan: Plan,
+        address: IpAddr,
+        bounds: &Bounds,
+        metrics: &Metrics,
+        readiness: &Readiness,
+    ) -> Result<Self, PortError> {
+        let serving = Serving::new(plan, None, metrics);
+        let (serving, current) = watch::channel(Arc::new(serving));
+        let budget = Arc::new(Budget::new(bounds.message_memory, metrics));
+        let options =
+            Options { address, max_sessions: bounds.max_sessions, drain_timeout: bounds.drain_timeout };
+        let mut server = Server::new(options, current, budget, metrics.clone());
+        server.apply().await?;
+        metrics.config_accepted("files", SystemTime::now());
+        readiness.set_ready();
+        Ok(Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server })
+    }
+
+    /// Where it listens.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.server.addresses().into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// Swaps the plan: transactions that have begun keep theirs; ports open and close.
+    pub(super) async fn adopt(&mut self, plan: Plan) {
+        let before = Arc::clone(&self.serving.borrow());
+        self.serving.send_replace(Arc::new(Serving::new(plan, Some(&before), &self.metrics)));
+        if let Err(error) = self.server.apply().await {
+            tracing::error!(%error, "a listener of the new configuration is not open");
+        }
+        self.metrics.config_accepted("files", SystemTime::now());
+    }
+
+    /// Turns unready, takes sessions for as long as load balancers need to notice, then lets all
+    /// end. A second signal ends the wait.
+    pub(super) async fn drain(self, bounds: &Bounds) {
+        self.readiness.set_not_ready("draining");
+        tracing::info!(delay = ?bounds.drain_delay, timeout = ?bounds.drain_timeout, "draining");
+        tokio::select! {
+            () = tokio::time::sleep(bounds.drain_delay) => {}
+            () = stopped() => {}
+        }
+        self.server.drain().await;
+        tracing::info!("drained");
+    }
+}
+
+/// SIGTERM or SIGINT has come.
+pub(super) async fn stopped() {
+    let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    match (term, int) {
+        (Ok(mut term), Ok(mut int)) => {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+/// Raises the limit of open files as far as it goes, and says where that is not enough.
+pub(super) fn raise_file_limit(max_sessions: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files can't be raised");
+    }
+    // A session has one socket, and may have one towards its backend.
+    let wanted = u64::try_from(max_sessions).unwrap_or(u64::MAX).saturating_mul(2);
+    if let Some(limit) = getrlimit(Resource::Nofile).current
+        && limit < wanted
+    {
+        tracing::warn!(limit, wanted, "too few open files allowed for --max-sessions; raise ulimit -n");
+    }
+}

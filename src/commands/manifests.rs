@@ -1,0 +1,80 @@
+//! Manifests → the plan of one gateway, as `serve` and `dev` start and follow them.
+
+use std::path::Path;
+
+use crate::commands::Failure;
+use crate::compile::{Compiled, Origin, compile};
+use crate::plan::{Finding, ObjectName, Plan, Severity};
+use crate::source::{Event, Loaded, Watch, watch};
+
+/// A folder that is followed.
+pub(super) struct Manifests {
+    watch: Watch,
+    gateway: ObjectName,
+}
+
+impl Manifests {
+    /// Reads a folder and compiles its gateway: `gateway` (`namespace/name`), or the only one.
+    pub(super) fn open(folder: &Path, gateway: Option<&str>) -> Result<(Self, Plan), Failure> {
+        let (loaded, watch) = watch(vec![folder.to_owned()])?;
+        let gateway = choose(&loaded, gateway)?;
+        let plan = plan(&loaded, &gateway).ok_or_else(|| {
+            Failure::Config(format!(
+                "gateway {gateway} can't be served: see the findings above, or run `mailchute check`"
+            ))
+        })?;
+        Ok((Self { watch, gateway }, plan))
+    }
+
+    /// Waits for the next plan; `None` where a change can't be used and the last plan stands.
+    pub(super) async fn next(&mut self) -> Option<Plan> {
+        match self.watch.next().await {
+            Some(Event::Changed(loaded)) => {
+                let plan = plan(&loaded, &self.gateway);
+                if plan.is_none() {
+                    tracing::error!(gateway = %self.gateway, "configuration can't be served, the last one stays in use");
+                }
+                plan
+            }
+            Some(Event::Broken(error)) => {
+                tracing::error!(%error, "manifests can't be read, the last configuration stays in use");
+                None
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The gateway that was named, or the only one there is.
+pub(super) fn choose(loaded: &Loaded, named: Option<&str>) -> Result<ObjectName, Failure> {
+    let all: Vec<String> = loaded.snapshot.gateways().map(ToString::to_string).collect();
+    let list = all.join(", ");
+    if let Some(named) = named {
+        let known = loaded.snapshot.gateways().find(|name| name.to_string() == named);
+        return known.cloned().ok_or_else(|| {
+            Failure::Usage(format!("--gateway {named}: there is no such MailGateway; there are: {list}"))
+        });
+    }
+    let mut gateways = loaded.snapshot.gateways();
+    match (gateways.next(), gateways.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (None, _) => Err(Failure::Config("the manifests hold no MailGateway".to_owned())),
+        (Some(_), Some(_)) => Err(Failure::Usage(format!(
+            "several MailGateways: choose one by --gateway NAMESPACE/NAME: {list}"
+        ))),
+    }
+}
+
+/// Compiles, and logs what there is to say.
+pub(super) fn plan(loaded: &Loaded, gateway: &ObjectName) -> Option<Plan> {
+    let Compiled { plan, findings } = compile(&loaded.snapshot, gateway, Origin::Files);
+    loaded.findings.iter().chain(&findings).for_each(log);
+    plan
+}
+
+fn log(finding: &Finding) {
+    match finding.severity {
+        Severity::Error => tracing::error!(reason = ?finding.reason, "{finding}"),
+        Severity::Warning => tracing::warn!(reason = ?finding.reason, "{finding}"),
+    }
+}

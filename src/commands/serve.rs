@@ -1,0 +1,49 @@
+//! `mailchute serve`: the front-end, on manifests that are watched.
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::Failure;
+use super::front_end::{self, FrontEnd};
+use super::manifests::Manifests;
+use crate::admin::{Admin, Readiness};
+use crate::cli::{Serve, exit};
+use crate::metrics::Metrics;
+
+/// Serves until SIGTERM or SIGINT, then drains.
+pub(super) async fn run(arguments: Serve) -> Result<u8, Failure> {
+    let Serve { manifests, gateway, address, admin, bounds } = arguments;
+    front_end::raise_file_limit(bounds.max_sessions);
+    // Before anything that takes long, so that a signal is never missed.
+    let mut stopped = std::pin::pin!(front_end::stopped());
+    let (mut manifests, plan) = Manifests::open(&manifests, gateway.as_deref())?;
+    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let listener = bind(admin).await?;
+    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone() };
+    let admin = tokio::spawn(admin.serve(listener, async move {
+        drop(admin_stopped.await);
+    }));
+    let mut front_end = FrontEnd::open(plan, address, &bounds, &metrics, &readiness).await?;
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            plan = manifests.next() => match plan {
+                Some(plan) => front_end.adopt(plan).await,
+                None => metrics.config_rejected(),
+            }
+        }
+    }
+    front_end.drain(&bounds).await;
+    drop(stop_admin);
+    drop(admin.await);
+    Ok(exit::OK)
+}
+
+/// Binds a port of ours that is no listener.
+pub(super) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|source| Failure::System {
+        what: format!("can't listen on {address}; choose a free port, or stop what uses it"),
+        source,
+    })
+}
