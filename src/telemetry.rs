@@ -14,6 +14,10 @@ use crate::backend::{Delivery, TraceContext};
 use crate::mail::{Client, TransactionId};
 use crate::plan::Backend;
 
+mod writer;
+
+pub use writer::Flush;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -30,18 +34,20 @@ impl LogFormat {
     }
 }
 
-/// Sends log lines to standard error.
+/// Sends log lines to standard error, for as long as what it gives back is held.
 ///
 /// `filter` is a list of directives as `RUST_LOG` takes them, such as `info,mailchute=debug`.
 ///
 /// # Errors
 ///
 /// Where `filter` is not such a list, or logging was set up before.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+pub fn init(format: LogFormat, filter: &str) -> Result<Flush, TelemetryError> {
     let filter =
         EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter(error.to_string()))?;
     let colours = io::stderr().is_terminal();
-    dispatch(format, filter, colours, io::stderr).try_init().map_err(|_| TelemetryError::Twice)
+    let (lines, flush) = writer::start(io::stderr()).map_err(TelemetryError::Thread)?;
+    dispatch(format, filter, colours, lines).try_init().map_err(|_| TelemetryError::Twice)?;
+    Ok(flush)
 }
 
 /// The span of one connection.
@@ -77,11 +83,14 @@ where
 }
 
 /// Why logging could not be set up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter is no list of directives.
     #[error("log filter: {0}")]
     Filter(String),
+    /// The thread that writes the log can't be started.
+    #[error("can't start the log: {0}")]
+    Thread(io::Error),
     /// There is a subscriber already.
     #[error("logging is set up already")]
     Twice,

@@ -53,7 +53,7 @@ impl Failure {
 pub fn run(cli: Cli) -> Result<u8, Failure> {
     let quiet = matches!(cli.command, Command::Dev(_));
     let filter = cli.log.log.as_deref().unwrap_or(if quiet { "warn" } else { "info" });
-    telemetry::init(cli.log.log_format.unwrap_or_else(LogFormat::for_stderr), filter)?;
+    let _flush = telemetry::init(cli.log.log_format.unwrap_or_else(LogFormat::for_stderr), filter)?;
     match cli.command {
         Command::Dev(arguments) => block_on(dev::run(arguments)),
         Command::Serve(arguments) => block_on(serve::run(arguments)),
