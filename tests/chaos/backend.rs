@@ -53,9 +53,14 @@ impl Backend {
         Self { address, log, child }
     }
 
-    /// Kills it and starts it anew.
-    pub(crate) fn kill_and_restart(&mut self) {
-        self.end();
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts anew what was killed.
+    pub(crate) fn restart(&mut self) {
         self.child = spawn(self.address, &self.log);
     }
 
@@ -63,16 +68,11 @@ impl Backend {
     pub(crate) fn taken(&self) -> Vec<Taken> {
         Taken::read(&self.log)
     }
-
-    fn end(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
     }
 }
 

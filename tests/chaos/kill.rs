@@ -49,7 +49,15 @@ pub(crate) fn loses_nothing() {
                 front_end.restart();
                 kills.0 += 1;
             } else {
-                backend.kill_and_restart();
+                backend.kill();
+                if random.random() {
+                    // Down for so long that a sender hears of it.
+                    let deferred = ledger.deferred.load(Ordering::Relaxed);
+                    until_true("a sender is deferred", || {
+                        ledger.deferred.load(Ordering::Relaxed) > deferred || ledger.count() == messages
+                    });
+                }
+                backend.restart();
                 kills.1 += 1;
             }
         }
@@ -62,7 +70,7 @@ fn judge(messages: usize, (front_end, backend): (usize, usize), ledger: &Ledger,
     let arrived: BTreeSet<usize> = taken.iter().map(|taken| taken.number).collect();
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     println!(
-        "chaos: {} acknowledged; {} arrived, {} of them more than once; {} deferred, {} connections lost, \
+        "chaos: {} acknowledged; {} arrived, {} of them again; {} deferred, {} connections lost, \
          {} of them behind the final dot; killed: front-end {front_end} times, backend {backend} times",
         acknowledged.len(),
         taken.len(),
@@ -80,7 +88,8 @@ fn judge(messages: usize, (front_end, backend): (usize, usize), ledger: &Ledger,
     }
     let different: BTreeSet<&&str> = keys.values().collect();
     assert_eq!(different.len(), keys.len(), "two messages have one key");
-    assert!(front_end > 0 && backend > 0 && count(&ledger.lost) > 0, "nothing was disturbed");
+    let disturbed = [&ledger.deferred, &ledger.lost].iter().all(|counter| count(counter) > 0);
+    assert!(front_end > 0 && backend > 0 && disturbed, "nothing was disturbed");
 }
 
 fn number(variable: &str) -> Option<usize> {

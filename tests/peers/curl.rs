@@ -21,6 +21,6 @@ fn upload() {
     let received = backend.received();
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].header("ce-mailfrom"), "a@client.example");
-    assert_eq!(received[0].header("ce-size"), MESSAGE.len().to_string());
+    assert_eq!(received[0].header("ce-rcptto"), "b@example.org");
     received[0].assert_carries(MESSAGE.as_bytes());
 }

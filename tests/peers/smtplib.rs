@@ -8,7 +8,7 @@ use crate::support::manifests::{Manifests, free_port};
 use crate::support::recorder::{Received, Recorder};
 use crate::{MESSAGE, run};
 
-/// Runs a case of `smtplib.py`; gives what arrived.
+/// Runs a case of `with_smtplib.py`; gives what arrived.
 fn arrived(case: &str, message: &str) -> Vec<Received> {
     let backend = Recorder::start();
     let port = free_port();
@@ -21,7 +21,7 @@ fn arrived(case: &str, message: &str) -> Vec<Received> {
     let wildcard = "domain: example.org, localPart: {type: Wildcard, value: \"group-*\"}";
     let manifests = manifests.route("group", wildcard, backend.address, "");
     let front_end = FrontEnd::start(port, &manifests, &[]);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/smtplib.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/with_smtplib.py");
     run(Command::new("python3").arg(script).args([case, &front_end.smtp.port().to_string(), message]));
     backend.received()
 }

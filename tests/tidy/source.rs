@@ -23,14 +23,11 @@ impl Source {
         let mut reader = Reader { text, at: 0, code: String::with_capacity(text.len()) };
         let (mut comments, mut strings) = (Vec::new(), Vec::new());
         while let Some(piece) = reader.next() {
-            match piece {
-                Piece::Comment(start, end) => {
-                    comments.push((line_of(text, start), text[start..end].to_owned()))
-                }
-                Piece::Literal(start, end) => {
-                    strings.push((line_of(text, start), text[start..end].to_owned()))
-                }
-            }
+            let (list, start, end) = match piece {
+                Piece::Comment(start, end) => (&mut comments, start, end),
+                Piece::Literal(start, end) => (&mut strings, start, end),
+            };
+            list.push((line_of(text, start), text[start..end].to_owned()));
         }
         let code = reader.code;
         let of_tests = !path.starts_with("src/") || path.ends_with("tests.rs") || path.contains("/tests/");
