@@ -2,6 +2,7 @@
 
 mod clients_that_leave;
 mod cross_protocol;
+mod dev;
 mod drain;
 mod memory;
 mod pipelining;

@@ -3,8 +3,9 @@
 use std::net::{SocketAddr, TcpStream};
 
 use crate::support::client::Client;
-use crate::support::front_end::{FrontEnd, program};
+use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
+use crate::support::program::program;
 use crate::support::recorder::Recorder;
 use crate::support::until::until_true;
 
