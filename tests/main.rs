@@ -6,3 +6,4 @@ mod byte_exact;
 mod http;
 mod support;
 mod transcripts;
+mod wire;

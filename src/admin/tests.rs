@@ -1,3 +1,5 @@
+//! The admin port over real sockets.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

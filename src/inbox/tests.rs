@@ -1,3 +1,5 @@
+//! The inbox and its page over real sockets.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

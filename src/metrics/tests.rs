@@ -1,3 +1,5 @@
+//! The catalogue: what is counted, and how it is rendered.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -130,6 +130,19 @@ pub enum Class {
     Permanent,
 }
 
+/// The greeting (RFC 5321 §3.1): host name first.
+pub fn greeting(text: String) -> Reply {
+    Reply::plain(220, Cow::Owned(text))
+}
+
+/// The answer to HELO, EHLO and LHLO: host name, then a line for each extension.
+pub fn hello(text: String) -> Reply {
+    Reply::plain(250, Cow::Owned(text))
+}
+
+/// DATA may begin.
+pub const START_INPUT: Reply = Reply::plain(354, Cow::Borrowed("End data with <CR><LF>.<CR><LF>"));
+
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $subject:literal, $detail:literal, $text:literal;)*) => {
         $($(#[$doc])* pub const $name: Reply = Reply::fixed($code, $subject, $detail, $text);)*

@@ -1,3 +1,23 @@
 //! What several integration tests stand on.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `program` | the real program as a process |
+//! | `front_end` | the same under `serve`, in a folder of its own |
+//! | `manifests` | the YAML it is given |
+//! | `recorder` | an HTTP backend that keeps what it was sent |
+//! | `client` | an SMTP client that says exactly what it is told |
+//! | `get` | an HTTP client that gets |
+//! | `misbehaving` | an HTTP server that breaks its own framing |
+//! | `until` | waiting, with a deadline |
 
+#![allow(dead_code, reason = "each test crate stands on a part of it")]
+
+pub(crate) mod client;
+pub(crate) mod front_end;
+pub(crate) mod get;
+pub(crate) mod manifests;
 pub(crate) mod misbehaving;
+pub(crate) mod program;
+pub(crate) mod recorder;
+pub(crate) mod until;

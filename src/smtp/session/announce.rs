@@ -3,7 +3,7 @@
 use super::{Greeted, Session, State, Step};
 use crate::mail::Protocol;
 use crate::smtp::action::{Action, Answer, Hello, Verb, Violation};
-use crate::smtp::reply::{self, Reply};
+use crate::smtp::reply;
 
 impl Session {
     pub(super) fn greet(&mut self, answer: Answer) {
@@ -22,7 +22,7 @@ impl Session {
         }
         let protocol = if self.config.lmtp { "LMTP" } else { "ESMTP" };
         let text = format!("{} {protocol} Mailchute", self.config.hostname);
-        self.say(Verb::Connect, Reply::plain(220, text.into()));
+        self.say(Verb::Connect, reply::greeting(text));
     }
 
     pub(super) fn greeted(&mut self, protocol: Protocol, pipelined: bool, answer: Answer) {
@@ -50,7 +50,7 @@ impl Session {
         self.hello = Some(Greeted { starttls: hello.starttls });
         let text =
             if verb == Verb::Helo { self.config.hostname.to_string() } else { self.capabilities(hello) };
-        self.say(verb, Reply::plain(250, text.into()));
+        self.say(verb, reply::hello(text));
     }
 
     fn capabilities(&self, hello: &Hello) -> String {

@@ -12,7 +12,7 @@ impl Session {
     pub(super) fn data(&mut self) -> Step {
         self.begin();
         self.state = State::Text(Scanner::new());
-        self.say(Verb::Data, Reply::plain(354, "End data with <CR><LF>.<CR><LF>".into()))
+        self.say(Verb::Data, reply::START_INPUT)
     }
 
     pub(super) fn bdat(&mut self, size: u64, last: bool) -> Step {

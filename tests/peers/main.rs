@@ -1,0 +1,31 @@
+//! Real mail software as clients: Python's smtplib, swaks, curl, Postfix. What arrives at the backend
+//! is what they were given, octet for octet.
+//!
+//! They have to be installed: `tests/run` does that.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+
+mod curl;
+mod postfix;
+mod smtplib;
+#[path = "../support/mod.rs"]
+mod support;
+mod swaks;
+
+use std::process::Command;
+
+/// Dots at line starts, an empty line at the end, and no field that anyone might add.
+const MESSAGE: &str = "Message-ID: <peers@client.example>\r\nDate: Mon, 23 Nov 2026 11:49:04 +0000\r\n\
+    From: <a@client.example>\r\nTo: <b@example.org>\r\nSubject: dots\r\n\r\n\
+    .one dot\r\n..two dots\r\n.\r\nText\r\n\r\n";
+
+/// Runs a client that is hoped to succeed, and gives what it printed.
+fn run(command: &mut Command) -> String {
+    let name = command.get_program().to_owned();
+    let output =
+        command.output().unwrap_or_else(|error| panic!("{name:?}: {error}; `tests/run` installs it"));
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{name:?} failed: {}\n{text}", output.status);
+    text
+}

@@ -1,0 +1,112 @@
+//! The real program under `serve`, in a folder of its own: started, watched, edited, ended.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitStatus;
+
+use tempfile::TempDir;
+
+use super::get::{get, is_ready};
+use super::manifests::{Manifests, free_port};
+use super::program::{Running, program};
+use super::until::until_true;
+
+/// A front-end. It is killed when this is dropped.
+pub(crate) struct FrontEnd {
+    /// Where the listener `mx` is.
+    pub(crate) smtp: SocketAddr,
+    admin: SocketAddr,
+    arguments: Vec<String>,
+    running: Running,
+    folder: TempDir,
+}
+
+impl FrontEnd {
+    /// All recipients of `example.org` go to `target`.
+    pub(crate) fn to(target: SocketAddr) -> Self {
+        Self::to_with(target, &[])
+    }
+
+    /// The same, with more arguments of `serve`.
+    pub(crate) fn to_with(target: SocketAddr, arguments: &[&str]) -> Self {
+        let port = free_port();
+        Self::start(port, &Manifests::listening(port).all_to(target), arguments)
+    }
+
+    /// Starts, and waits until it is ready. `port` is where `mx` listens.
+    pub(crate) fn start(port: u16, manifests: &Manifests, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("manifests")).unwrap();
+        std::fs::write(folder.path().join("manifests/all.yaml"), manifests.yaml()).unwrap();
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let admin = local(free_port());
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let running = run(&folder, admin, &arguments);
+        Self { smtp: local(port), admin, arguments, running, folder }
+    }
+
+    /// Starts anew what has ended or was killed, and waits until it is ready.
+    pub(crate) fn restart(&mut self) {
+        self.running = run(&self.folder, self.admin, &self.arguments);
+    }
+
+    /// Puts other manifests in place of those it has, at once, as an editor does.
+    pub(crate) fn edit(&self, manifests: &Manifests) {
+        self.write(&manifests.yaml());
+    }
+
+    /// The same, with any text.
+    pub(crate) fn write(&self, yaml: &str) {
+        let new = self.folder.path().join("all.yaml.new");
+        std::fs::write(&new, yaml).unwrap();
+        std::fs::rename(new, self.folder.path().join("manifests/all.yaml")).unwrap();
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// Tells it to end.
+    pub(crate) fn terminate(&self) {
+        self.running.terminate();
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.running.wait()
+    }
+
+    /// Whether it says that it may be sent traffic.
+    pub(crate) fn is_ready(&self) -> bool {
+        is_ready(self.admin)
+    }
+
+    /// The sum of all series whose name and labels hold each of these words.
+    pub(crate) fn metric(&self, words: &[&str]) -> f64 {
+        let (_, text) = get(self.admin, "/metrics").unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let series = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let fits = |name: &str| !name.starts_with('#') && words.iter().all(|word| name.contains(word));
+        series.filter(|(name, _)| fits(name)).map(|(_, value)| value.parse::<f64>().unwrap()).sum()
+    }
+
+    /// Waits until [`Self::metric`] is `value`.
+    pub(crate) fn wait_for_metric(&self, words: &[&str], value: f64) {
+        let same = |found: f64| (found - value).abs() < 0.5;
+        until_true(&format!("{words:?} is {value}"), || same(self.metric(words)));
+    }
+
+    /// What it has written.
+    pub(crate) fn log(&self) -> String {
+        self.running.log()
+    }
+}
+
+fn run(folder: &TempDir, admin: SocketAddr, arguments: &[String]) -> Running {
+    let mut command = program();
+    command.args(["serve", "--address", "127.0.0.1", "--admin", &admin.to_string(), "--manifests"]);
+    command.arg(folder.path().join("manifests")).args(arguments);
+    let mut running = Running::start(&mut command, &folder.path().join("log"));
+    running.wait_until(|| is_ready(admin));
+    running
+}

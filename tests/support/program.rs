@@ -1,0 +1,73 @@
+//! The real program as a process: what it writes goes to a file, and it is ended by its id.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::until::{until, until_true};
+
+/// The program, to be given arguments.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailchute"));
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// It runs, or has run. It is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts it; what it writes is appended to `log`.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
+        let output = File::options().create(true).append(true).open(log).unwrap();
+        let child = command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
+        Self { child, log: log.to_owned() }
+    }
+
+    /// Waits until `ready` holds; that it ends instead is a failure.
+    pub(crate) fn wait_until(&mut self, ready: impl Fn() -> bool) {
+        until_true("the program is ready", || {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the program ended: {ended:?}\n{}", self.log());
+            ready()
+        });
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Tells it to end.
+    pub(crate) fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        until("the program ends", || self.child.try_wait().unwrap())
+    }
+
+    /// What it has written.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody left to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the program's last lines:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The real program on real sockets: what only shows there.
+
+mod clients_that_leave;
+mod cross_protocol;
+mod dev;
+mod drain;
+mod memory;
+mod pipelining;
+mod recipients;
+mod reload;
+mod sessions;

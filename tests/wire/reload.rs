@@ -1,0 +1,87 @@
+//! Manifests are watched: what is good swaps in, what is broken changes nothing and says so.
+
+use std::net::{SocketAddr, TcpStream};
+
+use crate::support::client::Client;
+use crate::support::front_end::FrontEnd;
+use crate::support::manifests::{Manifests, free_port};
+use crate::support::program::program;
+use crate::support::recorder::Recorder;
+use crate::support::until::until_true;
+
+const MESSAGE: &[u8] = b"Message-ID: <1@client.example>\r\n\r\nOne.\r\n";
+const SENDER: &str = "a@client.example";
+const RECIPIENT: &str = "b@example.org";
+
+#[test]
+fn a_new_backend_takes_the_next_transaction_and_not_one_under_way() {
+    let [before, after] = [(); 2].map(|()| Recorder::start());
+    let port = free_port();
+    let front_end = FrontEnd::start(port, &Manifests::listening(port).all_to(before.address), &[]);
+    let mut client = Client::greeted(front_end.smtp);
+    client.begin(SENDER, RECIPIENT);
+    front_end.edit(&Manifests::listening(port).all_to(after.address));
+    let mut other = Client::greeted(front_end.smtp);
+    until_true("the new backend is used", || {
+        assert_eq!(other.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+        !after.received().is_empty()
+    });
+    let sent_before = before.received().len();
+    client.write(&[MESSAGE, b".\r\n"].concat()).unwrap();
+    assert_eq!(client.reply().code, 250);
+    assert_eq!(before.received().len(), sent_before + 1);
+}
+
+#[test]
+fn a_broken_edit_keeps_what_was_and_says_so() {
+    let backend = Recorder::start();
+    let port = free_port();
+    let manifests = Manifests::listening(port).all_to(backend.address);
+    let front_end = FrontEnd::start(port, &manifests, &[]);
+    front_end.write("kind: [MailGateway\n");
+    front_end.wait_for_metric(&["mailchute_config_rejects_total"], 1.0);
+    assert!(front_end.is_ready());
+    assert!(front_end.log().contains("all.yaml"), "{}", front_end.log());
+    let mut client = Client::greeted(front_end.smtp);
+    assert_eq!(client.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+    let added = free_port();
+    front_end.edit(&manifests.listener("second", added, ""));
+    until_true("it mends by itself", || {
+        TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], added))).is_ok()
+    });
+}
+
+#[test]
+fn an_added_listener_opens_and_a_removed_one_closes_at_the_next_boundary() {
+    let backend = Recorder::start();
+    let [port, second] = [(); 2].map(|()| free_port());
+    let one = Manifests::listening(port).all_to(backend.address);
+    let two = one.clone().listener("second", second, "");
+    let second = SocketAddr::from(([127, 0, 0, 1], second));
+    let front_end = FrontEnd::start(port, &one, &[]);
+    let mut stays = Client::greeted(front_end.smtp);
+    front_end.edit(&two);
+    until_true("the listener opens", || TcpStream::connect(second).is_ok());
+    let mut idle = Client::greeted(second);
+    let mut sending = Client::greeted(second);
+    sending.begin(SENDER, RECIPIENT);
+    front_end.edit(&one);
+    assert_eq!(idle.reply().code, 421);
+    assert_eq!(idle.rest(), "");
+    until_true("the listener closes", || TcpStream::connect(second).is_err());
+    sending.write(&[MESSAGE, b".\r\n"].concat()).unwrap();
+    assert_eq!(sending.reply().code, 250);
+    assert_eq!(sending.reply().code, 421);
+    stays.expect("NOOP", 250);
+}
+
+#[test]
+fn unreadable_manifests_at_the_start_are_exit_code_65() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("broken.yaml"), "kind: [MailGateway\n").unwrap();
+    let admin = format!("127.0.0.1:{}", free_port());
+    let mut command = program();
+    let run = command.args(["serve", "--admin", &admin, "--manifests"]).arg(folder.path()).output().unwrap();
+    assert_eq!(run.status.code(), Some(65));
+    assert!(String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).contains("broken.yaml"));
+}

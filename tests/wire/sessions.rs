@@ -1,0 +1,41 @@
+//! There are so many sessions and no more; who is too much is told why, and places are given back.
+
+use crate::support::client::Client;
+use crate::support::front_end::FrontEnd;
+use crate::support::manifests::{Manifests, free_port};
+use crate::support::recorder::Recorder;
+use crate::support::until::until_true;
+
+/// The third of three sessions is refused with these codes; once one has gone there is a place again.
+fn two_are_served(front_end: &FrontEnd, enhanced: &str) {
+    let [first, _second] = [0; 2].map(|_| Client::greeted(front_end.smtp));
+    let mut third = Client::connect(front_end.smtp).unwrap();
+    let reply = third.reply();
+    assert_eq!((reply.code, reply.lines[0].get(..5)), (421, Some(enhanced)));
+    assert_eq!(third.rest(), "");
+    drop(first);
+    until_true("a place is given back", || {
+        Client::connect(front_end.smtp).is_ok_and(|mut client| client.reply().code == 220)
+    });
+}
+
+fn with_listener(fields: &str) -> FrontEnd {
+    let (backend, port) = (Recorder::start(), free_port());
+    FrontEnd::start(port, &Manifests::default().listener("mx", port, fields).all_to(backend.address), &[])
+}
+
+#[test]
+fn more_than_all_may_be_is_421() {
+    let backend = Recorder::start();
+    two_are_served(&FrontEnd::to_with(backend.address, &["--max-sessions", "2"]), "4.3.2");
+}
+
+#[test]
+fn more_than_the_listener_takes_is_421() {
+    two_are_served(&with_listener("limits: {sessions: 2}"), "4.3.2");
+}
+
+#[test]
+fn more_than_one_client_may_have_is_421() {
+    two_are_served(&with_listener("connection: {perClient: {sessions: 2}}"), "4.7.0");
+}
