@@ -38,9 +38,9 @@ impl FrontEnd {
             Options { address, max_sessions: bounds.max_sessions, drain_timeout: bounds.drain_timeout };
         let mut server = Server::new(options, current, budget, metrics.clone());
         server.apply().await?;
-        metrics.config_accepted("files", SystemTime::now());
-        readiness.set_ready();
-        Ok(Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server })
+        let front_end = Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server };
+        front_end.accepted();
+        Ok(front_end)
     }
 
     /// Where it listens.
@@ -55,7 +55,17 @@ impl FrontEnd {
         if let Err(error) = self.server.apply().await {
             tracing::error!(%error, "a listener of the new configuration is not open");
         }
+        self.accepted();
+    }
+
+    /// Counts the plan in use; ready as long as there is a port to send mail to.
+    fn accepted(&self) {
         self.metrics.config_accepted("files", SystemTime::now());
+        if self.server.addresses().is_empty() {
+            self.readiness.set_not_ready("no listener is open, see the findings in the log");
+        } else {
+            self.readiness.set_ready();
+        }
     }
 
     /// Turns unready, takes sessions for as long as load balancers need to notice, then lets all

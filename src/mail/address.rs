@@ -93,13 +93,20 @@ impl Mailbox {
 
     /// The form that is compared, or `None` where the domain is no valid IDNA name.
     pub fn key(&self) -> Option<AddressKey> {
-        let local_part = grammar::unquote(&self.local_part).to_ascii_lowercase();
+        let mut local_part = grammar::unquote(&self.local_part).into_owned();
+        local_part.make_ascii_lowercase();
         Some(AddressKey { local_part, domain: self.host.folded()? })
     }
 
     /// Whether local part and domain are ASCII only.
     pub fn is_ascii(&self) -> bool {
         self.local_part.is_ascii() && self.host.as_str().is_ascii()
+    }
+
+    /// Octets as it was spelled.
+    #[expect(clippy::len_without_is_empty, reason = "a mailbox always has a host")]
+    pub fn len(&self) -> usize {
+        self.local_part.len() + 1 + self.host.as_str().len()
     }
 
     /// Whether this is the postmaster of its domain (RFC 5321 §4.5.1).
@@ -134,6 +141,15 @@ pub enum ReversePath {
 }
 
 impl ReversePath {
+    /// Octets as it was spelled; those of `<>` for the null path.
+    #[expect(clippy::len_without_is_empty, reason = "a path always has octets")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Null => 2,
+            Self::Mailbox(mailbox) => mailbox.len(),
+        }
+    }
+
     /// Whether the path is ASCII only.
     pub fn is_ascii(&self) -> bool {
         match self {
@@ -163,6 +179,15 @@ pub enum ForwardPath {
 }
 
 impl ForwardPath {
+    /// Octets as it was spelled.
+    #[expect(clippy::len_without_is_empty, reason = "a path always has octets")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Postmaster => "Postmaster".len(),
+            Self::Mailbox(mailbox) => mailbox.len(),
+        }
+    }
+
     /// Whether the path is ASCII only.
     pub fn is_ascii(&self) -> bool {
         match self {

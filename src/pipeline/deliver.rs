@@ -12,7 +12,7 @@ use super::transaction::Transaction;
 use crate::backend::{Delivery, Live, Outcome, SessionFacts};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
-use crate::mail::{Envelope, Greeting, GreetingName, Protocol, TransactionId};
+use crate::mail::{Envelope, Greeting, GreetingName, Protocol, Recipient, TransactionId};
 use crate::plan::{Deliver, Rule};
 use crate::smtp::Answer;
 use crate::smtp::reply::{self, Reply};
@@ -38,7 +38,7 @@ impl Session {
             };
             let message = std::mem::take(&mut transaction.body).finish();
             self.door.metrics.message_bytes(message.len());
-            match self.prepare(&transaction, &message, &moment) {
+            match self.prepare(&mut transaction, &message, &moment) {
                 Ok(prepared) => self.deliver(prepared, &moment).await,
                 Err(reply) => {
                     self.count_message(&transaction, outcome::label_of_ours(&reply));
@@ -54,10 +54,11 @@ impl Session {
     /// All that a delivery needs, or why there is none.
     fn prepare<'a>(
         &self,
-        transaction: &'a Transaction,
+        transaction: &'a mut Transaction,
         message: &Message,
         moment: &Moment,
     ) -> Result<Prepared<'a>, Reply> {
+        let recipients = std::mem::take(&mut transaction.recipients);
         let serving = &transaction.serving;
         let header = Header::read(message, &serving.plan.gateway.hostname);
         if header.received >= MAX_RECEIVED || header.received_here >= MAX_RECEIVED_HERE {
@@ -66,7 +67,7 @@ impl Session {
         let group = transaction.group.as_ref().ok_or(reply::NO_RECIPIENTS)?;
         let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
         let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
-        let delivery = self.delivery(transaction, moment, (rule, deliver), (&header, message));
+        let delivery = self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message));
         Ok(Prepared { rule, live, delivery })
     }
 
@@ -86,6 +87,7 @@ impl Session {
     fn delivery(
         &self,
         transaction: &Transaction,
+        recipients: Vec<Recipient>,
         moment: &Moment,
         (rule, deliver): (&Rule, &Deliver),
         (header, message): (&Header, &Message),
@@ -94,7 +96,7 @@ impl Session {
         let session = self.facts();
         let envelope = Envelope {
             reverse_path: transaction.sender.reverse_path.clone(),
-            recipients: transaction.recipients.clone(),
+            recipients,
             body_type: transaction.sender.body_type,
             smtputf8: transaction.sender.smtputf8,
         };

@@ -26,7 +26,12 @@ pub(super) struct Transaction {
     pub(super) group: Option<Group>,
     pub(super) body: Body,
     held: Held,
+    /// Octets of all addresses so far and what parts them, refused ones too.
+    octets: usize,
 }
+
+/// Octets of a header that one octet of an address may take: percent-encoded twice.
+const WIDEST: usize = 5;
 
 /// The delivery group of a transaction: its first recipient's.
 #[derive(Debug)]
@@ -44,8 +49,17 @@ impl Transaction {
         sender: Sender,
         budget: &Arc<Budget>,
     ) -> Self {
-        let (recipients, held) = (Vec::new(), Held::new(budget));
-        Self { serving, listener, sender, recipients, group: None, body: Body::new(), held }
+        let (octets, held) = (sender.reverse_path.len(), Held::new(budget));
+        Self {
+            serving,
+            listener,
+            sender,
+            recipients: Vec::new(),
+            group: None,
+            body: Body::new(),
+            held,
+            octets,
+        }
     }
 
     /// Takes a recipient into the transaction, or says why not.
@@ -61,8 +75,9 @@ impl Transaction {
             None => self.open_group(rule, &rewritten).map(Some),
         };
         let opened = joined?;
+        self.octets += path.len() + rewritten.len() + 2;
         self.recipients.push(Recipient { original: path, rewritten });
-        if envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > DEFAULT_ENVELOPE_OCTETS {
+        if self.over_header_cap() {
             self.recipients.pop();
             return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::HeaderCap));
         }
@@ -70,6 +85,13 @@ impl Transaction {
             self.group = opened;
         }
         Ok(())
+    }
+
+    /// Whether the envelope takes more of the event's headers than it may. Counted exactly only where
+    /// that may be: an octet of an address takes at most [`WIDEST`].
+    fn over_header_cap(&self) -> bool {
+        self.octets * WIDEST > DEFAULT_ENVELOPE_OCTETS
+            && envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > DEFAULT_ENVELOPE_OCTETS
     }
 
     /// Whether one recipient more fits the group.

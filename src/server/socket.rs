@@ -19,6 +19,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Octets of one read while commands are awaited.
 const COMMAND_READ: usize = 8 * 1024;
 
+/// Octets of the write buffer that an idle session keeps.
+const KEPT: usize = 256;
+
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; LARGEST_SEGMENT]);
 }
@@ -72,7 +75,8 @@ impl Socket {
         if sent < octets.len() {
             timeout(WRITE_PATIENCE, self.0.write_all(&octets[sent..])).await??;
         }
-        *octets = Vec::new();
+        octets.clear();
+        octets.shrink_to(KEPT);
         Ok(())
     }
 

@@ -41,8 +41,9 @@ impl Reply {
     /// The same codes with another text; control characters but `\n` are dropped.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
-        let text: String = text.into();
-        self.text = Cow::Owned(text.chars().filter(|c| !c.is_control() || *c == '\n').collect());
+        let mut text: String = text.into();
+        text.retain(|c| !c.is_control() || c == '\n');
+        self.text = Cow::Owned(text);
         self
     }
 
@@ -90,19 +91,29 @@ impl Reply {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut lines = self.text.split('\n').peekable();
         while let Some(line) = lines.next() {
-            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            let separator = if lines.peek().is_some() { b'-' } else { b' ' };
             let start = out.len();
-            out.extend_from_slice(self.code.to_string().as_bytes());
-            out.push(separator as u8);
-            if let Some(enhanced) = self.enhanced() {
-                out.extend_from_slice(enhanced.as_bytes());
-                out.push(b' ');
+            digits(self.code, out);
+            out.push(separator);
+            if let Some(Enhanced { subject, detail }) = self.enhanced {
+                for (part, end) in [(self.code / 100, b'.'), (subject, b'.'), (detail, b' ')] {
+                    digits(part, out);
+                    out.push(end);
+                }
             }
             let room = MAX_LINE - 2 - (out.len() - start);
             let cut = line.floor_char_boundary(room.min(line.len()));
             out.extend_from_slice(&line.as_bytes()[..cut]);
             out.extend_from_slice(b"\r\n");
         }
+    }
+}
+
+/// A number of at most five digits, without an allocation: replies are the bulk of what we say.
+fn digits(number: u16, out: &mut Vec<u8>) {
+    let first = [10_000, 1000, 100, 10].into_iter().position(|place| number >= place).unwrap_or(4);
+    for place in &[10_000, 1000, 100, 10, 1][first..] {
+        out.extend(u8::try_from(number / place % 10).map(|digit| b'0' + digit));
     }
 }
 

@@ -87,7 +87,7 @@ enum State {
     /// Nothing has been asked yet.
     Fresh,
     /// A question is open.
-    Asking(Box<Asked>),
+    Asking(Asked),
     /// The next command is awaited.
     Command,
     /// The text of DATA.
@@ -108,7 +108,7 @@ enum State {
 enum Asked {
     Connect,
     Hello { protocol: Protocol, pipelined: bool },
-    Sender(Transaction),
+    Sender(Box<Transaction>),
     Recipient,
     Message,
 }
@@ -159,7 +159,10 @@ impl Session {
                 return Some(action);
             }
             if self.step() == Step::Blocked {
-                self.actions = VecDeque::new();
+                if self.transaction.is_none() {
+                    // Between messages a session holds as little as it can.
+                    self.actions = VecDeque::new();
+                }
                 line::compact(&mut self.input);
                 return None;
             }
@@ -298,7 +301,7 @@ impl Session {
         if sender.size.is_some_and(|size| size > limits.message_bytes) {
             return self.say(Verb::Mail, reply::TOO_LARGE);
         }
-        self.ask(Asked::Sender(Transaction::new(&sender)), Question::Sender(sender))
+        self.ask(Asked::Sender(Box::new(Transaction::new(&sender))), Question::Sender(sender))
     }
 
     fn rcpt(&mut self, path: ForwardPath) -> Step {
@@ -326,7 +329,7 @@ impl Session {
     }
 
     fn ask(&mut self, asked: Asked, question: Question) -> Step {
-        self.state = State::Asking(Box::new(asked));
+        self.state = State::Asking(asked);
         self.actions.push_back(Action::Ask(question));
         Step::Progress
     }

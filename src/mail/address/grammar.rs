@@ -1,5 +1,7 @@
 //! The grammar of RFC 5321 §4.1.2 and §4.1.3, widened by RFC 6531 §3.3 where UTF-8 is admitted.
 
+use std::borrow::Cow;
+
 use super::{AddressError, Host, Ipv4Addr, Ipv6Addr, MAX_DOMAIN, MAX_LOCAL_PART, Mailbox};
 
 /// RFC 1035 §2.3.4: octets of one label.
@@ -121,14 +123,14 @@ fn is_literal(inner: &str) -> bool {
 }
 
 /// The meaning of a local part: a quoted string without quotes and backslashes.
-pub(super) fn unquote(local_part: &str) -> String {
+pub(super) fn unquote(local_part: &str) -> Cow<'_, str> {
     let Some(inner) = local_part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return local_part.to_owned();
+        return Cow::Borrowed(local_part);
     };
     let mut meaning = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
         meaning.extend(if c == '\\' { chars.next() } else { Some(c) });
     }
-    meaning
+    Cow::Owned(meaning)
 }

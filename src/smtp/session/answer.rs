@@ -12,7 +12,7 @@ impl Session {
     /// The outside has decided the open question.
     pub fn answer(&mut self, answer: Answer) {
         let asked = match std::mem::replace(&mut self.state, State::Command) {
-            State::Asking(asked) => *asked,
+            State::Asking(asked) => asked,
             // An answer to nothing is a defect of the caller; it changes nothing.
             other => {
                 self.state = other;
@@ -28,11 +28,11 @@ impl Session {
         }
     }
 
-    fn sender(&mut self, transaction: Transaction, answer: Answer) {
+    fn sender(&mut self, transaction: Box<Transaction>, answer: Answer) {
         match answer {
             Answer::Refuse(reply) => self.say(Verb::Mail, reply),
             _ => {
-                self.transaction = Some(Box::new(transaction));
+                self.transaction = Some(transaction);
                 self.say(Verb::Mail, reply::SENDER_OK)
             }
         };
