@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod api;
 pub mod backend;
+pub mod commands;
+pub mod compile;
 pub mod inbox;
 pub mod mail;
 pub mod metrics;
@@ -12,5 +14,6 @@ pub mod policy;
 pub mod route;
 pub mod server;
 pub mod smtp;
+pub mod source;
 pub mod stamp;
 pub mod telemetry;

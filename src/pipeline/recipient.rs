@@ -81,7 +81,8 @@ fn find(
 ) -> Result<RuleId, Refusal> {
     let key = mailbox.key().ok_or(NOT_OURS)?;
     let delegation = plan.gateway.delegation(&key.domain).ok_or(NOT_OURS)?;
-    let rule = match listener.table.look_up(&key, sender) {
+    let open = |rule| plan.is_open(delegation, rule);
+    let rule = match listener.table.look_up_open(&key, sender, open) {
         Found::Rule(rule) => rule,
         Found::Unknown => return Err(MISCONFIGURED),
         Found::Nothing if delegation.routed => return Err(UNKNOWN),
@@ -89,7 +90,11 @@ fn find(
     };
     let deliver = usable(plan, rule).ok_or(MISCONFIGURED)?.1;
     let listed = deliver.recipients.as_ref().is_none_or(|list| list.admits(&key));
-    if listed || postmaster { Ok(rule) } else { Err(UNKNOWN) }
+    match (listed || postmaster, deliver.recipients_unknown) {
+        (true, _) => Ok(rule),
+        (false, true) => Err(MISCONFIGURED),
+        (false, false) => Err(UNKNOWN),
+    }
 }
 
 /// The rule of an id and how it delivers, where it is usable.

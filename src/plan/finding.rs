@@ -11,10 +11,23 @@ pub enum Severity {
     Warning,
 }
 
-/// The condition reason, as in the status table of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the condition reason it is named after; `message` says the rest")]
-pub enum Reason {
+macro_rules! reasons {
+    ($($reason:ident),* $(,)?) => {
+        /// The condition reason, as in the status table of the API.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is the condition reason it is named after; `message` says the rest")]
+        pub enum Reason {
+            $($reason),*
+        }
+
+        impl Reason {
+            /// All of them, for tests that walk them.
+            pub const ALL: &[Self] = &[$(Self::$reason),*];
+        }
+    };
+}
+
+reasons! {
     Invalid,
     UnsupportedValue,
     InvalidCertificateRef,
@@ -38,6 +51,20 @@ pub enum Reason {
     OpenRelay,
     UnknownField,
     Unused,
+}
+
+impl Reason {
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Shadowed
+            | Self::Overridden
+            | Self::NoPostmaster
+            | Self::UnverifiedCatchAll
+            | Self::Unused => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
 }
 
 /// One thing to say about one object.

@@ -1,5 +1,6 @@
 //! A gateway and its listeners, as the data path needs them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ObjectName;
@@ -49,6 +50,12 @@ pub struct Delegation {
     pub order: usize,
     /// Whether a usable rule exists for it; without one its recipients get `451 4.3.5`.
     pub routed: bool,
+    /// The namespaces whose rules may take its recipients, of those that have rules at all.
+    ///
+    /// A match may take in several domains of a gateway (`*.example.net` takes in `a.example.net`),
+    /// so which rules a recipient is open to is known only with the recipient: see
+    /// [`Plan::is_open`](super::Plan::is_open).
+    pub namespaces: BTreeSet<Arc<str>>,
 }
 
 /// Fields that are added to a message.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::route::RuleId;
+
 pub mod backend;
 pub mod finding;
 pub mod gateway;
@@ -24,6 +26,13 @@ pub struct ObjectName {
     pub name: String,
 }
 
+impl ObjectName {
+    /// The name of an object in a namespace.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
 impl std::fmt::Display for ObjectName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
@@ -41,4 +50,13 @@ pub struct Plan {
     pub rules: Vec<Arc<Rule>>,
     /// Backends that usable rules name, by [`BackendId`].
     pub backends: Vec<Arc<Backend>>,
+}
+
+impl Plan {
+    /// Whether the domain of a recipient is delegated to the namespace of a rule: the others are
+    /// passed over in the look-up, as if they were not there.
+    pub fn is_open(&self, delegation: &Delegation, rule: RuleId) -> bool {
+        let rule = self.rules.get(rule.0 as usize);
+        rule.is_some_and(|rule| delegation.namespaces.contains(rule.route.namespace.as_str()))
+    }
 }

@@ -41,6 +41,9 @@ pub struct Deliver {
     pub retry: Retry,
     /// The list of the most specific policy that has one.
     pub recipients: Option<Arc<RecipientList>>,
+    /// Part of that list can't be read (a bad line, a ConfigMap that is missing): whom it does not
+    /// admit gets `451 4.3.5` rather than `550`, since the missing part may have meant them.
+    pub recipients_unknown: bool,
     /// Octets of a message: the least of policy and backends.
     pub max_message_bytes: u64,
     /// Recipients of a transaction.

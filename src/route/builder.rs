@@ -1,7 +1,6 @@
 //! Candidates → table: normal forms, shadows, order.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use super::domains::DomainId;
 use super::keymap::KeyError;
@@ -37,7 +36,7 @@ impl From<KeyError> for Rejected {
 pub struct Builder {
     table: Table,
     /// The keys of all that have a pattern or a sender; of the others the table itself knows.
-    seen: HashMap<(DomainId, LocalPart, Option<SenderPattern>), RuleId>,
+    seen: HashMap<(DomainId, LocalPart, Option<SenderPattern>), Vec<RuleId>>,
 }
 
 impl Builder {
@@ -49,6 +48,17 @@ impl Builder {
 
     /// Adds a candidate behind all that are there; one that is rejected takes no recipient.
     pub fn insert(&mut self, candidate: Candidate) -> Result<(), Rejected> {
+        self.insert_unless(candidate, |_| true)
+    }
+
+    /// The same where rules may be passed over ([`Table::look_up_open`]): an earlier candidate with an
+    /// identical key shadows this one only if it `covers` it, that is, if it is open wherever this one
+    /// is.
+    pub fn insert_unless(
+        &mut self,
+        candidate: Candidate,
+        covers: impl Fn(RuleId) -> bool,
+    ) -> Result<(), Rejected> {
         let Candidate { domain, local_part, sender, rule } = candidate;
         let local_part = self.table.separators.normal_form(&local_part);
         let sender = sender.map(|pattern| sender::normal_form(&pattern, &self.table.separators));
@@ -56,10 +66,12 @@ impl Builder {
         let contender = Contender::compile(sender.as_ref(), rule)?;
         let domain = self.table.domains.number(&domain)?;
         if sender.is_some() || !matches!(local_part, LocalPart::Exact(..)) {
-            self.claim((domain, local_part.clone(), sender), rule)?;
+            self.claim((domain, local_part.clone(), sender), rule, &covers)?;
         }
         match &local_part {
-            LocalPart::Exact(value, subaddress) => self.insert_exact(domain, (value, *subaddress), contender),
+            LocalPart::Exact(value, subaddress) => {
+                self.insert_exact(domain, (value, *subaddress), contender, &covers)
+            }
             _ => {
                 self.table.place(domain, Placed::new(&local_part, pattern, contender));
                 Ok(())
@@ -71,11 +83,13 @@ impl Builder {
         &mut self,
         key: (DomainId, LocalPart, Option<SenderPattern>),
         rule: RuleId,
+        covers: &impl Fn(RuleId) -> bool,
     ) -> Result<(), Rejected> {
-        match self.seen.entry(key) {
-            Entry::Occupied(winner) => Err(Rejected::Shadowed(*winner.get())),
-            Entry::Vacant(free) => {
-                free.insert(rule);
+        let holders = self.seen.entry(key).or_default();
+        match holders.iter().find(|holder| covers(**holder)) {
+            Some(winner) => Err(Rejected::Shadowed(*winner)),
+            None => {
+                holders.push(rule);
                 Ok(())
             }
         }
@@ -86,6 +100,7 @@ impl Builder {
         domain: DomainId,
         (value, subaddress): (&str, Subaddress),
         contender: Contender,
+        covers: &impl Fn(RuleId) -> bool,
     ) -> Result<(), Rejected> {
         let Table { exact, several, .. } = &mut self.table;
         let mut contenders = match exact.find(domain.scope(), value).copied() {
@@ -97,10 +112,10 @@ impl Builder {
             Some(Takers::One(rule, subaddress)) => vec![(subaddress, Contender::of_any_sender(rule))],
             Some(Takers::Several(index)) => {
                 let Some(contenders) = several.get_mut(index as usize) else { return Ok(()) };
-                return join(contenders, subaddress, contender);
+                return join(contenders, subaddress, contender, covers);
             }
         };
-        join(&mut contenders, subaddress, contender)?;
+        join(&mut contenders, subaddress, contender, covers)?;
         let index = u32::try_from(several.len()).map_err(|_| KeyError::Full)?;
         exact.insert(domain.scope(), value, Takers::Several(index))?;
         several.push(contenders);
@@ -131,8 +146,11 @@ fn join(
     contenders: &mut Vec<(Subaddress, Contender)>,
     subaddress: Subaddress,
     contender: Contender,
+    covers: &impl Fn(RuleId) -> bool,
 ) -> Result<(), Rejected> {
-    let mut alike = contenders.iter().filter(|(held, other)| *held == subaddress && other.sender.is_none());
+    let mut alike = contenders
+        .iter()
+        .filter(|(held, other)| *held == subaddress && other.sender.is_none() && covers(other.rule));
     if let Some((_, winner)) = alike.next().filter(|_| contender.sender.is_none()) {
         return Err(Rejected::Shadowed(winner.rule));
     }

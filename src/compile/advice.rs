@@ -1,0 +1,165 @@
+//! Warnings: all is in use, but probably not as meant.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::attach::Attached;
+use super::delegation::{self, Delegations, takes_in};
+use super::findings::Findings;
+use super::gateway::Usable;
+use super::route::{Compiled, Match};
+use super::snapshot::Snapshot;
+use crate::api::listener::AuthMode;
+use crate::api::{ApiKind, MailBackend};
+use crate::mail::{AddressKey, Mailbox, ReversePath};
+use crate::plan::{ObjectName, Reason, Rule, RuleState};
+use crate::route::{DomainPattern, Found, Table};
+
+/// Marks the domains that a usable rule takes recipients of.
+pub(super) fn mark_routed(
+    delegations: &mut Delegations,
+    rules: &[Arc<Rule>],
+    compiled: &[Vec<Vec<Compiled>>],
+) {
+    let all = compiled.iter().flatten().flatten();
+    let usable = |compiled: &&Compiled| {
+        let rule = rules.get(compiled.rule.0 as usize);
+        rule.is_some_and(|rule| matches!(rule.state, RuleState::Usable(_)))
+    };
+    let mut routed = BTreeSet::new();
+    for compiled in all.filter(usable) {
+        let Some(rule) = rules.get(compiled.rule.0 as usize) else { continue };
+        let domains = compiled.matches.iter().filter_map(|each| each.domain.as_ref());
+        for domain in domains {
+            let open = delegations.open_to(domain, &rule.route.namespace);
+            routed.extend(open.map(|(index, _)| index));
+        }
+    }
+    for index in routed {
+        if let Some(written) = delegations.all.get_mut(index) {
+            written.plan.routed = true;
+        }
+    }
+}
+
+/// A domain without a usable rule: its mail is deferred until there is one.
+pub(super) fn unrouted(gateway: &Usable<'_>, delegations: &Delegations, findings: &mut Findings) {
+    for written in delegations.all.iter().filter(|written| !written.plan.routed) {
+        let field = format!("spec.domains[{}]", written.index);
+        let message = format!(
+            "no usable rule takes recipients of {}: they get 451 4.3.5",
+            delegation::text(&written.plan.domain)
+        );
+        findings.report((ApiKind::Gateway, gateway.name), Reason::Unused, field, message);
+    }
+}
+
+/// Where mail for postmaster goes (RFC 5321 §4.5.1).
+pub(super) fn postmaster(gateway: &Usable<'_>, tables: &[Arc<Table>], findings: &mut Findings) {
+    let routed = |key: &AddressKey| {
+        let found = |table: &Arc<Table>| table.look_up(key, &ReversePath::Null);
+        tables.iter().any(|table| matches!(found(table), Found::Rule(_)))
+    };
+    let mut report = |field: &str, message: String| {
+        findings.report((ApiKind::Gateway, gateway.name), Reason::NoPostmaster, field, message);
+    };
+    match &gateway.spec.postmaster {
+        Some(address) => {
+            let key = Mailbox::parse(address.as_bytes(), true).ok().and_then(|mailbox| mailbox.key());
+            if !key.is_some_and(|key| routed(&key)) {
+                report(
+                    "spec.postmaster",
+                    format!("no route takes {address}, so mail for postmaster is refused"),
+                );
+            }
+        }
+        None => {
+            let unrouted = gateway.delegations.all.iter().find_map(|written| match &written.plan.domain {
+                DomainPattern::Exact(domain) => {
+                    let key = AddressKey { local_part: "postmaster".to_owned(), domain: domain.clone() };
+                    (!routed(&key)).then_some(domain)
+                }
+                DomainPattern::Suffix(_) | DomainPattern::Any => None,
+            });
+            if let Some(domain) = unrouted {
+                let message = format!(
+                    "no route takes postmaster@{domain}, whose mail must be accepted (RFC 5321 section 4.5.1): \
+                     set spec.postmaster to a mailbox that a route takes"
+                );
+                report("spec", message);
+            }
+        }
+    }
+}
+
+/// Catch-alls that accept mail for recipients who may not exist, and relays that anyone may use.
+pub(super) fn matches(
+    gateway: &Usable<'_>,
+    attached: &Attached<'_>,
+    compiled: &[Vec<Compiled>],
+    (rules, backends): (&[Arc<Rule>], &HashMap<&ObjectName, &MailBackend>),
+    findings: &mut Findings,
+) {
+    let open_relay = relays(gateway, attached, backends);
+    for each in compiled.iter().flatten() {
+        let Some(rule) = rules.get(each.rule.0 as usize) else { continue };
+        let unverified = matches!(&rule.state, RuleState::Usable(deliver) if deliver.recipients.is_none());
+        for matched in each.matches.iter() {
+            if unverified && matched.is_catch_all() {
+                let message = "accepts mail for every recipient, those who don't exist too: give the rule a \
+                               RecipientPolicy with recipients or verification";
+                let subject = (ApiKind::Route, attached.name);
+                findings.report(subject, Reason::UnverifiedCatchAll, matched.field.clone(), message);
+            }
+            if open_relay.contains(&rule.name) && reaches_any(gateway, matched, &rule.route.namespace) {
+                let message = "a relay behind the domain \"*\" works only on listeners that require AUTH: \
+                               anyone could send mail to anyone";
+                findings.report(
+                    (ApiKind::Route, attached.name),
+                    Reason::OpenRelay,
+                    matched.field.clone(),
+                    message,
+                );
+            }
+        }
+    }
+}
+
+/// The rules with a relay among their backends, where a listener of the route does not require AUTH.
+fn relays(
+    gateway: &Usable<'_>,
+    attached: &Attached<'_>,
+    backends: &HashMap<&ObjectName, &MailBackend>,
+) -> BTreeSet<String> {
+    let listeners = gateway.spec.listeners.iter().zip(&attached.listeners);
+    let open = |listener| super::defaults::auth_mode(listener) != AuthMode::Require;
+    if !listeners.into_iter().any(|(listener, by)| by.is_some() && open(listener)) {
+        return BTreeSet::new();
+    }
+    let is_relay = |namespace: Option<&str>, name: &str| {
+        let name = ObjectName::new(namespace.unwrap_or(&attached.name.namespace), name);
+        backends.get(&name).is_some_and(|backend| backend.spec.smtp.is_some() || backend.spec.lmtp.is_some())
+    };
+    let rules = attached.route.spec.rules.iter().filter(|rule| {
+        rule.delivery.backend_refs.iter().any(|each| is_relay(each.namespace.as_deref(), &each.name))
+    });
+    rules.map(|rule| rule.name.clone()).collect()
+}
+
+fn reaches_any(gateway: &Usable<'_>, matched: &Match, namespace: &str) -> bool {
+    let Some(domain) = &matched.domain else { return false };
+    let mut open = gateway.delegations.open_to(domain, namespace);
+    open.any(|(_, written)| takes_in(&written.plan.domain, &DomainPattern::Any))
+}
+
+/// Backends that no route names.
+pub(super) fn unused_backends(snapshot: &Snapshot, findings: &mut Findings) {
+    let refs = snapshot.routes().flat_map(|(route, object)| {
+        let refs = object.spec.rules.iter().flat_map(|rule| &rule.delivery.backend_refs);
+        refs.map(|each| ObjectName::new(each.namespace.as_deref().unwrap_or(&route.namespace), &each.name))
+    });
+    let named: BTreeSet<ObjectName> = refs.collect();
+    for (name, _) in snapshot.backends().filter(|(name, _)| !named.contains(name)) {
+        findings.report((ApiKind::Backend, name), Reason::Unused, "", "no route names this backend");
+    }
+}

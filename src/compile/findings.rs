@@ -1,0 +1,58 @@
+//! The findings of one compilation, gathered.
+
+use crate::api::ApiKind;
+use crate::plan::{Finding, ObjectName, Reason};
+
+/// What has been found so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    /// Says something about a field of an object.
+    pub(super) fn report(
+        &mut self,
+        (kind, name): (ApiKind, &ObjectName),
+        reason: Reason,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        self.found.push(Finding {
+            severity: reason.severity(),
+            reason,
+            object: format!("{} {name}", kind.name()),
+            field: field.into(),
+            message: message.into(),
+        });
+    }
+
+    /// By object, then in the order of the fields; each thing once.
+    pub(super) fn finish(mut self) -> Vec<Finding> {
+        let key = |finding: &Finding| {
+            (finding.object.clone(), natural(&finding.field), finding.reason, finding.message.clone())
+        };
+        self.found.sort_by_cached_key(key);
+        self.found.dedup_by(|a, b| {
+            (&a.object, &a.field, a.reason) == (&b.object, &b.field, b.reason) && told_once(a, b)
+        });
+        self.found
+    }
+}
+
+/// A match that is shadowed on several listeners is told once, whoever the winners are.
+fn told_once(a: &Finding, b: &Finding) -> bool {
+    a.message == b.message || a.reason == Reason::Shadowed
+}
+
+/// A field with its indices padded, so that `[10]` comes behind `[9]`.
+fn natural(field: &str) -> String {
+    let mut padded = String::with_capacity(field.len());
+    for part in field.split_inclusive('[') {
+        match part.find(']') {
+            Some(end) if end < 6 => padded.extend(["00000".get(end..).unwrap_or_default(), part]),
+            _ => padded.push_str(part),
+        }
+    }
+    padded
+}

@@ -1,0 +1,164 @@
+//! A gateway and its listeners: which of them can be opened, and what they allow.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::delegation::Delegations;
+use super::fault::{Fault, Faults};
+use super::findings::Findings;
+use super::snapshot::Snapshot;
+use crate::api::gateway::{MailGatewaySpec, StampField};
+use crate::api::listener::{self as written, TlsMode};
+use crate::api::{ApiKind, MailGateway};
+use crate::mail::Mailbox;
+use crate::mail::address::fold_domain;
+use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason, Stamp};
+use crate::route::Table;
+use crate::smtp::{BareNewlines, Limits};
+
+/// A gateway that can be used, without its table.
+pub(super) struct Usable<'a> {
+    pub(super) name: &'a ObjectName,
+    pub(super) spec: &'a MailGatewaySpec,
+    pub(super) delegations: Delegations,
+    hostname: String,
+    postmaster: Option<Mailbox>,
+    /// For each listener, whether it can be opened.
+    pub(super) opens: Vec<bool>,
+}
+
+/// Reads a gateway; `None` where it is not known what its listeners are to do.
+///
+/// Without a hostname, or with a domain that can't be read, nothing is served: mail for that domain
+/// would bounce by our mistake. What is wrong with one listener stays with that listener.
+pub(super) fn read<'a>(
+    snapshot: &'a Snapshot,
+    (name, gateway): (&'a ObjectName, &'a MailGateway),
+    faults: &Faults<'_>,
+    findings: &mut Findings,
+) -> Option<Usable<'a>> {
+    let spec = &gateway.spec;
+    check_certificates(snapshot, name, spec, findings);
+    let faults = faults.of(ApiKind::Gateway, name);
+    let contained = |fault: &Fault| {
+        let listener =
+            (0..spec.listeners.len()).any(|index| fault.is_under(&format!("spec.listeners[{index}]")));
+        let domain = |index: usize| fault.is_under(&format!("spec.domains[{index}].allowedRoutes"));
+        listener || (0..spec.domains.len()).any(domain)
+    };
+    let common: Vec<Reason> =
+        faults.iter().filter(|fault| !contained(fault)).map(|fault| fault.reason).collect();
+    if common.iter().any(|reason| *reason != Reason::UnsupportedValue) {
+        return None;
+    }
+    let mut report = |field: String, message: &str| {
+        findings.report((ApiKind::Gateway, name), Reason::Invalid, field, message);
+    };
+    let Some(hostname) = fold_domain(&spec.hostname) else {
+        report("spec.hostname".to_owned(), "is not a domain name");
+        return None;
+    };
+    let postmaster = match &spec.postmaster {
+        None => None,
+        Some(text) => {
+            match Mailbox::parse(text.as_bytes(), true).ok().filter(|mailbox| mailbox.key().is_some()) {
+                Some(mailbox) => Some(mailbox),
+                None => {
+                    report("spec.postmaster".to_owned(), "is not a mailbox: write it as local-part@domain");
+                    return None;
+                }
+            }
+        }
+    };
+    let namespaces: BTreeSet<Arc<str>> =
+        snapshot.routes().map(|(route, _)| route.namespace.as_str().into()).collect();
+    let delegations = Delegations::new(snapshot, name, &spec.domains, &namespaces);
+    let delegations = match delegations {
+        Ok(delegations) => delegations,
+        Err(index) => {
+            report(format!("spec.domains[{index}].name"), "is not a domain name, or is there twice");
+            return None;
+        }
+    };
+    let opens = |index: usize| {
+        common.is_empty() && !faults.iter().any(|fault| fault.is_under(&format!("spec.listeners[{index}]")))
+    };
+    let opens = (0..spec.listeners.len()).map(opens).collect();
+    Some(Usable { name, spec, delegations, hostname, postmaster, opens })
+}
+
+/// TLS is another issue's, but a certificate that is not there can be told already.
+fn check_certificates(
+    snapshot: &Snapshot,
+    name: &ObjectName,
+    spec: &MailGatewaySpec,
+    findings: &mut Findings,
+) {
+    for (index, listener) in spec.listeners.iter().enumerate() {
+        let Some(tls) = listener.tls.as_ref().filter(|tls| tls.mode != TlsMode::Disabled) else { continue };
+        for (nth, certificate) in tls.certificate_refs.iter().enumerate() {
+            let secret = snapshot.secret(&name.namespace, &certificate.name);
+            let data = secret.and_then(|secret| secret.data.as_ref());
+            let whole = data.is_some_and(|data| data.contains_key("tls.crt") && data.contains_key("tls.key"));
+            if !whole {
+                let field = format!("spec.listeners[{index}].tls.certificateRefs[{nth}]");
+                let message = format!(
+                    "there is no Secret {}/{} with tls.crt and tls.key",
+                    name.namespace, certificate.name
+                );
+                findings.report((ApiKind::Gateway, name), Reason::InvalidCertificateRef, field, message);
+            }
+        }
+    }
+}
+
+impl Usable<'_> {
+    /// The gateway as the data path needs it.
+    pub(super) fn plan(&self) -> Gateway {
+        let stamp = &self.spec.stamp;
+        Gateway {
+            name: self.name.clone(),
+            hostname: self.hostname.clone(),
+            domains: self.delegations.all.iter().map(|written| written.plan.clone()).collect(),
+            separators: self.spec.subaddressing.separators.clone(),
+            postmaster: self.postmaster.clone(),
+            stamp: Stamp {
+                return_path: stamp.return_path,
+                message_id: stamp.message_id == StampField::IfMissing,
+                date: stamp.date == StampField::IfMissing,
+            },
+        }
+    }
+
+    /// A listener as the data path needs it.
+    pub(super) fn listener(
+        &self,
+        listener: &written::Listener,
+        table: Arc<Table>,
+        message_bytes: u64,
+    ) -> Listener {
+        let limits = &listener.limits;
+        Listener {
+            name: listener.name.as_str().into(),
+            port: listener.port,
+            profile: match listener.profile {
+                written::Profile::Mx => Profile::Mx,
+                written::Profile::Submission => Profile::Submission,
+                written::Profile::Lmtp => Profile::Lmtp,
+            },
+            max_sessions: limits.sessions,
+            max_sessions_per_client: listener.connection.per_client.sessions,
+            limits: Limits {
+                message_bytes,
+                recipients: limits.recipients,
+                messages: limits.messages_per_session,
+                errors: limits.errors,
+            },
+            bare_newlines: match listener.connection.bare_newlines {
+                written::BareNewlines::Reject => BareNewlines::Reject,
+                written::BareNewlines::Pass => BareNewlines::Pass,
+            },
+            table,
+        }
+    }
+}

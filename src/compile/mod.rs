@@ -1,0 +1,219 @@
+//! Snapshot of API objects → the plan of one gateway, and what there is to say about all of them.
+//!
+//! Pure, whole, every time: the same code under `check`, `explain`, `dev`, `serve` and in a cluster,
+//! so that all behave alike. No clock, no randomness, no log.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `snapshot` | the objects, by kind and name |
+//! | `fault` | what an object tells against itself: bounds, `cel` twins, `unsupported` fields |
+//! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
+//! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
+//! | `backend` | destinations with their secrets |
+//! | `policy`, `recipients` | which policy holds for a rule; lists |
+//! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
+//! | `advice` | warnings |
+//! | `trace` | what became of each match, for `explain` |
+//!
+//! Our mistakes never bounce mail. A rule that can't be used keeps its place, and its recipients get
+//! `451`; so do recipients of whom it can't be known whether a rule takes them. A listener that can't
+//! be used is not opened; a gateway whose name or domains can't be read has no plan at all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+mod advice;
+mod attach;
+mod backend;
+mod cel;
+mod defaults;
+mod delegation;
+mod fault;
+mod findings;
+mod gateway;
+mod policy;
+mod recipients;
+mod reference;
+mod route;
+mod snapshot;
+mod table;
+pub mod trace;
+mod unsupported;
+
+pub use snapshot::{Duplicate, Snapshot};
+
+use crate::api::ApiKind;
+use crate::plan::{Backend, Finding, Listener, ObjectName, Plan, Reason, Rule, RuleState};
+use crate::route::Table;
+use attach::Attached;
+use fault::Faults;
+use findings::Findings;
+use gateway::Usable;
+use policy::{Policies, Target};
+use route::{Compiled as CompiledRule, Rules};
+use table::{OnListener, Tables};
+use trace::Trace;
+
+/// Where the objects came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Files: their author runs this process, so it may call loopback addresses.
+    Files,
+    /// A cluster: their authors must not reach into the pod.
+    Cluster,
+}
+
+/// What compile makes.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The plan; `None` where the gateway is not there or can't be used.
+    pub plan: Option<Plan>,
+    /// What there is to say, by object and field.
+    pub findings: Vec<Finding>,
+    /// How the plan came about.
+    pub trace: Trace,
+}
+
+/// Compiles one gateway.
+///
+/// Findings are about all objects but those that belong to other gateways alone.
+pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Compiled {
+    let mut findings = Findings::default();
+    let faults = Faults::inspect(snapshot, &mut findings);
+    let backends = backend::read_all(snapshot, origin, &faults, &mut findings);
+    advice::unused_backends(snapshot, &mut findings);
+    let written = snapshot.gateway(gateway);
+    if written.is_none() {
+        let message = "there is no such gateway";
+        findings.report((ApiKind::Gateway, gateway), Reason::Invalid, "", message);
+    }
+    let assembled = written.and_then(|written| {
+        let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
+        let usable = gateway::read(snapshot, (gateway, written), &faults, &mut findings)?;
+        Some(assemble(snapshot, usable, &attached, &faults, &backends, &mut findings))
+    });
+    let (plan, trace) = assembled.unzip();
+    Compiled { plan, findings: findings.finish(), trace: trace.unwrap_or_default() }
+}
+
+/// What there is to say about objects without a gateway, such as those of an application team alone.
+pub fn inspect(snapshot: &Snapshot, origin: Origin) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let faults = Faults::inspect(snapshot, &mut findings);
+    backend::read_all(snapshot, origin, &faults, &mut findings);
+    advice::unused_backends(snapshot, &mut findings);
+    findings.finish()
+}
+
+fn assemble<'a>(
+    snapshot: &'a Snapshot,
+    mut gateway: Usable<'a>,
+    attached: &[Attached<'a>],
+    faults: &Faults<'a>,
+    backends: &HashMap<&'a ObjectName, Option<Arc<Backend>>>,
+    findings: &mut Findings,
+) -> (Plan, Trace) {
+    let policies = Policies::new(snapshot, faults, findings);
+    let classes = Classes::new(&gateway, &policies);
+    let mut rules = Rules {
+        snapshot,
+        gateway: &gateway,
+        faults,
+        written_backends: snapshot.backends().collect(),
+        known: backends,
+        policies,
+        rules: Vec::new(),
+        backends: Vec::new(),
+        ids: HashMap::new(),
+        holdings: Vec::new(),
+        undelegated: Vec::new(),
+    };
+    let compiled: Vec<Vec<Vec<CompiledRule>>> =
+        attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
+    rules.policies.report_overridden(findings);
+    let Rules { rules, backends, written_backends, holdings, undelegated, .. } = rules;
+    let mut trace = Trace { lines: trace::lines(attached, &compiled, undelegated), holdings };
+    trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
+    advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
+    for (attached, compiled) in attached.iter().zip(&compiled) {
+        advice::matches(&gateway, attached, compiled, (&rules, &written_backends), findings);
+    }
+    let tables = tables(&gateway, attached, &compiled, (&rules, &classes), findings);
+    advice::unrouted(&gateway, &gateway.delegations, findings);
+    advice::postmaster(&gateway, &tables, findings);
+    let listeners = gateway.spec.listeners.iter().enumerate().filter(|(index, _)| gateway.opens[*index]);
+    let listeners = listeners.map(|(index, listener)| {
+        let bytes = message_bytes(&rules, attached, &compiled, (index, classes.of[index]));
+        Arc::new(gateway.listener(listener, Arc::clone(&tables[index]), bytes))
+    });
+    let listeners: Vec<Arc<Listener>> = listeners.collect();
+    (Plan { gateway: gateway.plan(), listeners, rules, backends }, trace)
+}
+
+/// Listeners that have the same policies see the same rules; the first stands for all of them.
+struct Classes<'a> {
+    names: Vec<&'a str>,
+    /// For each listener the index of its class.
+    of: Vec<usize>,
+}
+
+impl<'a> Classes<'a> {
+    fn new(gateway: &Usable<'a>, policies: &Policies<'_>) -> Self {
+        let (mut names, mut seen, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        for listener in &gateway.spec.listeners {
+            let holders = policies.holders_at(&Target::gateway(gateway.name, Some(&listener.name)));
+            let known = seen.iter().position(|each| *each == holders);
+            of.push(known.unwrap_or(seen.len()));
+            if known.is_none() {
+                seen.push(holders);
+                names.push(listener.name.as_str());
+            }
+        }
+        Self { names, of }
+    }
+}
+
+/// The table of each listener; listeners with the same routes and policies share one.
+fn tables(
+    gateway: &Usable<'_>,
+    attached: &[Attached<'_>],
+    compiled: &[Vec<Vec<CompiledRule>>],
+    (rules, classes): (&[Arc<Rule>], &Classes<'_>),
+    findings: &mut Findings,
+) -> Vec<Arc<Table>> {
+    let separators = &gateway.spec.subaddressing.separators;
+    let builder = Tables { delegations: &gateway.delegations, separators, rules };
+    let mut tables: Vec<Arc<Table>> = Vec::new();
+    for (index, class) in classes.of.iter().enumerate() {
+        let same = (0..index).find(|earlier| {
+            let routes = |route: &Attached<'_>| route.listeners[*earlier] == route.listeners[index];
+            classes.of[*earlier] == *class && attached.iter().all(routes)
+        });
+        let table = same.map(|earlier| Arc::clone(&tables[earlier])).unwrap_or_else(|| {
+            let on_listener = attached.iter().zip(compiled).filter_map(|(attached, compiled)| {
+                let by = attached.listeners[index]?;
+                Some(OnListener { route: attached.name, by, rules: &compiled[*class] })
+            });
+            Arc::new(builder.build(on_listener.collect(), findings))
+        });
+        tables.push(table);
+    }
+    tables
+}
+
+/// What a listener announces as SIZE: the largest message that any of its rules takes.
+fn message_bytes(
+    rules: &[Arc<Rule>],
+    attached: &[Attached<'_>],
+    compiled: &[Vec<Vec<CompiledRule>>],
+    (listener, class): (usize, usize),
+) -> u64 {
+    let here = attached.iter().zip(compiled).filter(|(attached, _)| attached.listeners[listener].is_some());
+    let rules =
+        here.flat_map(|(_, compiled)| &compiled[class]).filter_map(|each| rules.get(each.rule.0 as usize));
+    let bytes = rules.filter_map(|rule| match &rule.state {
+        RuleState::Usable(deliver) => Some(deliver.max_message_bytes),
+        RuleState::Unusable => None,
+    });
+    bytes.max().unwrap_or_else(defaults::message_bytes)
+}

@@ -1,0 +1,323 @@
+//! Which policy holds for a rule, block by block.
+//!
+//! The most specific policy that sets a block wins: rule, then route, listener, gateway; at one
+//! level the oldest, then `namespace/name`. The platform's `limits` (listener or gateway) are floors
+//! that an application's (rule or route) can only tighten. A block that can't be used makes the rules
+//! it holds for unusable, and no others.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::fault::Faults;
+use super::findings::Findings;
+use super::recipients;
+use super::snapshot::Snapshot;
+use super::table::age;
+use super::trace::Holding;
+use crate::api::policy::{TargetKind, TargetRef};
+use crate::api::{ApiKind, RecipientPolicySpec};
+use crate::plan::{ObjectName, Reason};
+use crate::policy::RecipientList;
+
+/// A block of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Recipients,
+    Verification,
+    Limits,
+    Require,
+    SenderAuthentication,
+    Greylisting,
+}
+
+impl Block {
+    const ALL: [Self; 6] = [
+        Self::Recipients,
+        Self::Verification,
+        Self::Limits,
+        Self::Require,
+        Self::SenderAuthentication,
+        Self::Greylisting,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Recipients => "recipients",
+            Self::Verification => "verification",
+            Self::Limits => "limits",
+            Self::Require => "require",
+            Self::SenderAuthentication => "senderAuthentication",
+            Self::Greylisting => "greylisting",
+        }
+    }
+
+    fn is_set(self, spec: &RecipientPolicySpec) -> bool {
+        match self {
+            Self::Recipients => spec.recipients.is_some(),
+            Self::Verification => spec.verification.is_some(),
+            Self::Limits => spec.limits.is_some(),
+            Self::Require => spec.require.is_some(),
+            Self::SenderAuthentication => spec.sender_authentication.is_some(),
+            Self::Greylisting => spec.greylisting.is_some(),
+        }
+    }
+
+    /// Whether the platform's word is a floor, which holds beside an application's.
+    fn is_floor(self) -> bool {
+        matches!(self, Self::Limits | Self::Require)
+    }
+}
+
+/// What a policy holds for: a gateway, a route, or one section of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Target {
+    kind: TargetKind,
+    name: ObjectName,
+    section: Option<String>,
+}
+
+impl Target {
+    /// A gateway or one of its listeners.
+    pub(super) fn gateway(name: &ObjectName, listener: Option<&str>) -> Self {
+        Self { kind: TargetKind::MailGateway, name: name.clone(), section: listener.map(str::to_owned) }
+    }
+
+    /// A route or one of its rules.
+    pub(super) fn route(name: &ObjectName, rule: Option<&str>) -> Self {
+        Self { kind: TargetKind::MailRoute, name: name.clone(), section: rule.map(str::to_owned) }
+    }
+
+    fn of(policy: &ObjectName, target: &TargetRef) -> Self {
+        let name = ObjectName::new(&policy.namespace, &target.name);
+        Self { kind: target.kind, name, section: target.section_name.clone() }
+    }
+
+    fn exists(&self, snapshot: &Snapshot) -> bool {
+        let has = |name: &str| self.section.as_deref().is_none_or(|section| section == name);
+        match self.kind {
+            TargetKind::MailGateway => snapshot.gateway(&self.name).is_some_and(|gateway| {
+                self.section.is_none() || gateway.spec.listeners.iter().any(|listener| has(&listener.name))
+            }),
+            TargetKind::MailRoute => snapshot.route(&self.name).is_some_and(|route| {
+                self.section.is_none() || route.spec.rules.iter().any(|rule| has(&rule.name))
+            }),
+        }
+    }
+}
+
+/// `MailRoute namespace/name tickets`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.name)?;
+        self.section.as_ref().map_or(Ok(()), |section| write!(f, " {section}"))
+    }
+}
+
+/// The policy of each block that holds at one target.
+type Holders = [Option<usize>; Block::ALL.len()];
+
+/// What becomes of one targetRef of a policy.
+#[derive(Debug, Default)]
+struct Standing {
+    /// A rule is under the target.
+    met: bool,
+    /// A block of the policy holds for such a rule.
+    won: bool,
+    /// A block lost to another policy at the same target.
+    conflicted: bool,
+}
+
+struct Policy<'a> {
+    name: &'a ObjectName,
+    spec: &'a RecipientPolicySpec,
+    broken: [bool; Block::ALL.len()],
+    list: Option<(Arc<RecipientList>, recipients::Completeness)>,
+}
+
+/// All policies, and who holds what.
+pub(super) struct Policies<'a> {
+    snapshot: &'a Snapshot,
+    policies: Vec<Policy<'a>>,
+    holders: BTreeMap<Target, Holders>,
+    /// By target and policy, with the index of the targetRef.
+    standings: BTreeMap<(Target, usize), (usize, Standing)>,
+}
+
+/// What holds for a rule.
+pub(super) struct Effective {
+    /// No block that holds is broken.
+    pub(super) sound: bool,
+    /// Which policy holds for which block.
+    pub(super) holdings: Vec<Holding>,
+    pub(super) recipients: Option<Arc<RecipientList>>,
+    pub(super) recipients_unknown: bool,
+    /// Octets of a message; `None` where no policy says.
+    pub(super) max_message_bytes: Option<u64>,
+    pub(super) max_recipients: Option<u32>,
+}
+
+impl<'a> Policies<'a> {
+    /// Settles who holds what at each target.
+    pub(super) fn new(snapshot: &'a Snapshot, faults: &Faults<'_>, findings: &mut Findings) -> Self {
+        let mut sorted: Vec<_> = snapshot.policies().collect();
+        sorted.sort_by_key(|(name, policy)| (age(&policy.metadata), *name));
+        let mut all =
+            Self { snapshot, policies: Vec::new(), holders: BTreeMap::new(), standings: BTreeMap::new() };
+        for (name, policy) in sorted {
+            let faults = faults.of(ApiKind::Policy, name);
+            let field = |block: Block| format!("spec.{}", block.name());
+            let common =
+                faults.iter().any(|fault| !Block::ALL.iter().any(|block| fault.is_under(&field(*block))));
+            let broken = |block: Block| common || faults.iter().any(|fault| fault.is_under(&field(block)));
+            all.policies.push(Policy {
+                name,
+                spec: &policy.spec,
+                broken: Block::ALL.map(broken),
+                list: None,
+            });
+            for (index, target) in policy.spec.target_refs.iter().enumerate() {
+                all.aim(index, target, findings);
+            }
+        }
+        all
+    }
+
+    /// Takes one targetRef of the policy that came last.
+    fn aim(&mut self, index: usize, target: &TargetRef, findings: &mut Findings) {
+        let Some(id) = self.policies.len().checked_sub(1) else { return };
+        let Policy { name, spec, .. } = &self.policies[id];
+        let field = format!("spec.targetRefs[{index}]");
+        let target = Target::of(name, target);
+        if !target.exists(self.snapshot) {
+            let message = format!("there is no {target}: the policy holds for nothing there");
+            findings.report((ApiKind::Policy, name), Reason::TargetNotFound, field, message);
+            return;
+        }
+        let mut standing = Standing::default();
+        let holders = self.holders.entry(target.clone()).or_default();
+        for (holder, block) in holders.iter_mut().zip(Block::ALL) {
+            match holder {
+                _ if !block.is_set(spec) => {}
+                None => *holder = Some(id),
+                Some(held) if *held == id => {}
+                Some(held) => {
+                    standing.conflicted = true;
+                    let winner = self.policies[*held].name;
+                    let message = format!(
+                        "{} is already set there by the older RecipientPolicy {winner}",
+                        block.name()
+                    );
+                    findings.report((ApiKind::Policy, name), Reason::Conflicted, field.clone(), message);
+                }
+            }
+        }
+        self.standings.entry((target, id)).or_insert((index, standing));
+    }
+
+    /// The policies that hold at a listener itself: listeners where they are equal share their rules.
+    pub(super) fn holders_at(&self, listener: &Target) -> Holders {
+        self.holders.get(listener).copied().unwrap_or_default()
+    }
+
+    /// What holds for a rule under these targets, the most specific first.
+    pub(super) fn effective(
+        &mut self,
+        targets: &[Target; 4],
+        separators: &str,
+        findings: &mut Findings,
+    ) -> Effective {
+        let mut effective = Effective {
+            sound: true,
+            holdings: Vec::new(),
+            recipients: None,
+            recipients_unknown: false,
+            max_message_bytes: None,
+            max_recipients: None,
+        };
+        self.meet(targets);
+        for (nth, block) in Block::ALL.into_iter().enumerate() {
+            for (target, id) in self.winners(targets, nth, block) {
+                if let Some((_, standing)) = self.standings.get_mut(&(target.clone(), id)) {
+                    standing.won = true;
+                }
+                let Policy { name, broken, .. } = &self.policies[id];
+                effective.sound &= !broken[nth];
+                let (policy, target) = ((*name).clone(), target.to_string());
+                effective.holdings.push(Holding { block: block.name(), policy, target });
+                self.apply(id, block, separators, &mut effective, findings);
+            }
+        }
+        effective
+    }
+
+    fn meet(&mut self, targets: &[Target; 4]) {
+        for target in targets {
+            let of_target = (target.clone(), 0)..=(target.clone(), usize::MAX);
+            for (_, (_, standing)) in self.standings.range_mut(of_target) {
+                standing.met = true;
+            }
+        }
+    }
+
+    /// The most specific holder; for a floor also the platform's.
+    fn winners<'t>(&self, targets: &'t [Target; 4], nth: usize, block: Block) -> Vec<(&'t Target, usize)> {
+        let holder = |target: &'t Target| Some((target, self.holders.get(target)?[nth]?));
+        let mut winners: Vec<_> = targets.iter().find_map(holder).into_iter().collect();
+        if block.is_floor()
+            && let Some(platform) = targets[2..].iter().find_map(holder)
+            && !winners.contains(&platform)
+        {
+            winners.push(platform);
+        }
+        winners
+    }
+
+    fn apply(
+        &mut self,
+        id: usize,
+        block: Block,
+        separators: &str,
+        effective: &mut Effective,
+        findings: &mut Findings,
+    ) {
+        let policy = &mut self.policies[id];
+        match block {
+            Block::Recipients => {
+                let Some(written) = &policy.spec.recipients else { return };
+                let (list, completeness) = policy.list.get_or_insert_with(|| {
+                    recipients::read(self.snapshot, policy.name, written, separators, findings)
+                });
+                effective.recipients = Some(Arc::clone(list));
+                effective.recipients_unknown = *completeness == recipients::Completeness::Partial;
+            }
+            Block::Limits => {
+                let Some(limits) = &policy.spec.limits else { return };
+                let bytes = limits.max_message_bytes.bytes();
+                let recipients = limits.max_recipients;
+                let least = &mut effective.max_message_bytes;
+                *least = Some(least.map_or(bytes, |held| held.min(bytes)));
+                let least = &mut effective.max_recipients;
+                *least = Some(least.map_or(recipients, |held| held.min(recipients)));
+            }
+            // What these ask for is not built yet: where they ask for anything they are broken.
+            Block::Verification | Block::Require | Block::SenderAuthentication | Block::Greylisting => {}
+        }
+    }
+
+    /// Reports the policies that hold for none of the rules under a target, once all rules were asked
+    /// about.
+    pub(super) fn report_overridden(&self, findings: &mut Findings) {
+        for ((target, id), (index, standing)) in &self.standings {
+            if standing.met && !standing.won && !standing.conflicted {
+                let Policy { name, spec, .. } = &self.policies[*id];
+                let blocks: Vec<_> =
+                    Block::ALL.iter().filter(|block| block.is_set(spec)).map(|block| block.name()).collect();
+                let message =
+                    format!("every rule under {target} has a more specific policy for {}", blocks.join(", "));
+                let field = format!("spec.targetRefs[{index}]");
+                findings.report((ApiKind::Policy, name), Reason::Overridden, field, message);
+            }
+        }
+    }
+}

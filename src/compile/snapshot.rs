@@ -1,0 +1,136 @@
+//! What compile reads: API objects by kind and name, nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::{
+    ApiKind, ConfigMap, MailBackend, MailGateway, MailRoute, Object, RecipientPolicy, Secret, Service,
+};
+use crate::plan::ObjectName;
+
+/// API objects, each once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    objects: BTreeMap<(ApiKind, ObjectName), Arc<Object>>,
+}
+
+/// An object that is there already.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} {name} is there twice", kind.name())]
+pub struct Duplicate {
+    /// Its kind.
+    pub kind: ApiKind,
+    /// Its name.
+    pub name: ObjectName,
+}
+
+impl Snapshot {
+    /// Adds an object.
+    ///
+    /// # Errors
+    ///
+    /// There is one of its kind and name already; that one stays.
+    pub fn insert(&mut self, object: Arc<Object>) -> Result<(), Duplicate> {
+        let key = (object.kind(), name_of(&object));
+        if self.objects.contains_key(&key) {
+            return Err(Duplicate { kind: key.0, name: key.1 });
+        }
+        self.objects.insert(key, object);
+        Ok(())
+    }
+
+    /// All objects, by kind and name.
+    pub fn objects(&self) -> impl Iterator<Item = (&ObjectName, &Object)> {
+        self.objects.iter().map(|((_, name), object)| (name, &**object))
+    }
+
+    /// The names of all gateways.
+    pub fn gateways(&self) -> impl Iterator<Item = &ObjectName> {
+        self.of_kind(ApiKind::Gateway).map(|(name, _)| name)
+    }
+
+    /// A gateway.
+    pub fn gateway(&self, name: &ObjectName) -> Option<&MailGateway> {
+        self.find(ApiKind::Gateway, name).and_then(as_gateway)
+    }
+
+    pub(super) fn routes(&self) -> impl Iterator<Item = (&ObjectName, &MailRoute)> {
+        self.of_kind(ApiKind::Route).filter_map(|(name, object)| Some((name, as_route(object)?)))
+    }
+
+    pub(super) fn route(&self, name: &ObjectName) -> Option<&MailRoute> {
+        self.find(ApiKind::Route, name).and_then(as_route)
+    }
+
+    pub(super) fn backends(&self) -> impl Iterator<Item = (&ObjectName, &MailBackend)> {
+        self.of_kind(ApiKind::Backend).filter_map(|(name, object)| match object {
+            Object::Backend(backend) => Some((name, &**backend)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn policies(&self) -> impl Iterator<Item = (&ObjectName, &RecipientPolicy)> {
+        self.of_kind(ApiKind::Policy).filter_map(|(name, object)| match object {
+            Object::Policy(policy) => Some((name, &**policy)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<&Secret> {
+        match self.find(ApiKind::Secret, &ObjectName::new(namespace, name))? {
+            Object::Secret(secret) => Some(secret),
+            _ => None,
+        }
+    }
+
+    pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<&ConfigMap> {
+        match self.find(ApiKind::ConfigMap, &ObjectName::new(namespace, name))? {
+            Object::ConfigMap(config_map) => Some(config_map),
+            _ => None,
+        }
+    }
+
+    pub(super) fn service(&self, namespace: &str, name: &str) -> Option<&Service> {
+        match self.find(ApiKind::Service, &ObjectName::new(namespace, name))? {
+            Object::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// A label of a namespace. One that is absent has only its name as a label, as every namespace
+    /// of a cluster has it.
+    pub(super) fn namespace_label<'a>(&'a self, namespace: &'a str, key: &str) -> Option<&'a str> {
+        let object = self.find(ApiKind::Namespace, &ObjectName::new("", namespace));
+        let labels = object.and_then(|object| object.metadata().labels.as_ref());
+        let label = labels.and_then(|labels| labels.get(key)).map(String::as_str);
+        label.or_else(|| (key == "kubernetes.io/metadata.name").then_some(namespace))
+    }
+
+    fn find(&self, kind: ApiKind, name: &ObjectName) -> Option<&Object> {
+        self.objects.get(&(kind, name.clone())).map(|object| &**object)
+    }
+
+    fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&ObjectName, &Object)> {
+        let first = (kind, ObjectName::new("", ""));
+        let behind = self.objects.range(first..).take_while(move |((each, _), _)| *each == kind);
+        behind.map(|((_, name), object)| (name, &**object))
+    }
+}
+
+fn name_of(object: &Object) -> ObjectName {
+    ObjectName::new(object.namespace(), object.name())
+}
+
+fn as_gateway(object: &Object) -> Option<&MailGateway> {
+    match object {
+        Object::Gateway(gateway) => Some(gateway),
+        _ => None,
+    }
+}
+
+fn as_route(object: &Object) -> Option<&MailRoute> {
+    match object {
+        Object::Route(route) => Some(route),
+        _ => None,
+    }
+}

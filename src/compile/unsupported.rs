@@ -1,0 +1,145 @@
+//! Fields whose feature is not built yet: each is told, none is ignored.
+//!
+//! Off, empty and default values are fine. A listener with such a field is not opened; recipients
+//! under such a policy, rule or backend get `451 4.3.5`.
+
+use super::defaults;
+use super::fault::Fault;
+use crate::api::backend::{HttpFormat, OnPartial};
+use crate::api::gateway::{MailGatewaySpec, MixedDelivery};
+use crate::api::listener::{AuthMode, Listener, Profile, ProxyMode, TlsMode};
+use crate::api::policy::CheckMode;
+use crate::api::route::{MailRouteSpec, Strategy};
+use crate::api::{MailBackendSpec, Object, RecipientPolicySpec};
+use crate::plan::Reason;
+
+/// Every field of an object that asks for what is not built yet.
+pub(super) fn check(object: &Object) -> Vec<Fault> {
+    let mut asked = Asked::default();
+    match object {
+        Object::Gateway(gateway) => asked.gateway(&gateway.spec),
+        Object::Route(route) => asked.route(&route.spec),
+        Object::Backend(backend) => asked.backend(&backend.spec),
+        Object::Policy(policy) => asked.policy(&policy.spec),
+        _ => {}
+    }
+    asked.faults
+}
+
+#[derive(Default)]
+struct Asked {
+    faults: Vec<Fault>,
+}
+
+impl Asked {
+    fn when(&mut self, asked: bool, field: impl Into<String>, what_to_do: &str) {
+        if asked {
+            let message = format!("not supported yet: {what_to_do}");
+            self.faults.push(Fault::new(Reason::UnsupportedValue, field, message));
+        }
+    }
+
+    fn gateway(&mut self, spec: &MailGatewaySpec) {
+        for (index, listener) in spec.listeners.iter().enumerate() {
+            self.listener(listener, &format!("spec.listeners[{index}]"));
+        }
+        let closed = "leave it out; until then no listener of this gateway is opened";
+        self.when(spec.auth.is_some(), "spec.auth", closed);
+        self.when(spec.bounces.is_some(), "spec.bounces", closed);
+        let fan_out = spec.mixed_delivery == MixedDelivery::FanOut;
+        self.when(
+            fan_out,
+            "spec.mixedDelivery",
+            "use Split; until then no listener of this gateway is opened",
+        );
+    }
+
+    fn listener(&mut self, listener: &Listener, at: &str) {
+        let tls = listener.tls.as_ref().is_some_and(|tls| tls.mode != TlsMode::Disabled);
+        let proxy = listener.proxy_protocol.mode != ProxyMode::Disabled;
+        let auth = defaults::auth_mode(listener) != AuthMode::Disabled;
+        let connection = &listener.connection;
+        let per_client = &connection.per_client;
+        let asked = [
+            (listener.profile != Profile::Mx, "profile", "use MX"),
+            (auth, "auth.mode", "use Disabled"),
+            (tls, "tls.mode", "use Disabled, or leave tls out"),
+            (proxy, "proxyProtocol.mode", "use Disabled"),
+            (!listener.xclient.trusted_cidrs.is_empty(), "xclient.trustedCIDRs", "leave it empty"),
+            (!connection.allow_cidrs.is_empty(), "connection.allowCIDRs", "leave it empty"),
+            (!connection.deny_cidrs.is_empty(), "connection.denyCIDRs", "leave it empty"),
+            (
+                per_client.connections_per_minute.is_some(),
+                "connection.perClient.connectionsPerMinute",
+                "leave it out",
+            ),
+            (
+                per_client.messages_per_minute.is_some(),
+                "connection.perClient.messagesPerMinute",
+                "leave it out",
+            ),
+            (!connection.greeting_delay.is_zero(), "connection.greetingDelay", "use 0s"),
+            (!connection.dnsbl.is_empty(), "connection.dnsbl", "leave it empty"),
+        ];
+        for (asked, field, instead) in asked {
+            self.when(
+                asked,
+                format!("{at}.{field}"),
+                &format!("{instead}; until then the listener is not opened"),
+            );
+        }
+    }
+
+    fn route(&mut self, spec: &MailRouteSpec) {
+        for (index, rule) in spec.rules.iter().enumerate() {
+            let at = format!("spec.rules[{index}]");
+            let until = "until then recipients of this rule get 451 4.3.5";
+            self.when(!rule.filters.is_empty(), format!("{at}.filters"), &format!("leave them out; {until}"));
+            let fan_out = rule.delivery.strategy == Strategy::FanOut;
+            self.when(fan_out, format!("{at}.delivery.strategy"), &format!("use Weighted; {until}"));
+        }
+    }
+
+    fn backend(&mut self, spec: &MailBackendSpec) {
+        let until = "until then recipients of rules with this backend get 451 4.3.5";
+        let kinds = [
+            (spec.nats.is_some(), "spec.nats"),
+            (spec.kafka.is_some(), "spec.kafka"),
+            (spec.amqp.is_some(), "spec.amqp"),
+            (spec.redis.is_some(), "spec.redis"),
+            (spec.smtp.is_some(), "spec.smtp"),
+            (spec.lmtp.is_some(), "spec.lmtp"),
+        ];
+        for (asked, field) in kinds {
+            self.when(asked, field, &format!("use an http backend; {until}"));
+        }
+        if let Some(http) = &spec.http {
+            let format = http.format != HttpFormat::CloudEvent;
+            self.when(format, "spec.http.format", &format!("use CloudEvent; {until}"));
+            let certificate = http.tls.as_ref().is_some_and(|tls| tls.client_certificate_ref.is_some());
+            let field = "spec.http.tls.clientCertificateRef";
+            self.when(certificate, field, &format!("leave it out; {until}"));
+        }
+        self.when(spec.large_messages.is_some(), "spec.largeMessages", &format!("leave it out; {until}"));
+        let bounce = spec.on_partial == OnPartial::Bounce;
+        self.when(bounce, "spec.onPartial", &format!("use Single or Defer; {until}"));
+    }
+
+    fn policy(&mut self, spec: &RecipientPolicySpec) {
+        let until = "until then recipients under this policy get 451 4.3.5";
+        let leave_out = format!("leave it out; {until}");
+        self.when(spec.verification.is_some(), "spec.verification", &leave_out);
+        self.when(spec.greylisting.is_some(), "spec.greylisting", &leave_out);
+        let per_sender = spec.limits.as_ref().is_some_and(|limits| limits.per_sender.is_some());
+        self.when(per_sender, "spec.limits.perSender", &leave_out);
+        if let Some(require) = &spec.require {
+            self.when(require.tls, "spec.require.tls", &format!("use false; {until}"));
+            self.when(require.auth, "spec.require.auth", &format!("use false; {until}"));
+        }
+        if let Some(checks) = &spec.sender_authentication {
+            let on = [checks.spf, checks.dkim, checks.dmarc].iter().any(|mode| *mode != CheckMode::Disabled);
+            let instead = format!("leave it out, or set spf, dkim and dmarc to Disabled; {until}");
+            self.when(on, "spec.senderAuthentication", &instead);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Files → API objects: YAML with any number of documents, JSON, and `List`s of either.
+//!
+//! Of a folder every `*.yaml`, `*.yml` and `*.json` is read, not those of folders in it (as
+//! `kubectl apply -f DIR` does) and not hidden ones; a file that is named is read whatever it is
+//! called. No namespace means `default`. Objects of kinds that mailchute does not read (a Deployment
+//! beside its MailRoute) are left out with a warning; an unknown field, a wrong apiVersion and an
+//! object that is there twice are errors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{SourceError, Unreadable};
+use super::object::{self, Document};
+use super::yaml;
+use crate::compile::Snapshot;
+use crate::plan::{Finding, Reason};
+
+/// What files hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// The objects.
+    pub snapshot: Snapshot,
+    /// What there is to say about the files beside what compile says: objects that are not read.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads files and folders.
+///
+/// # Errors
+///
+/// All that is wrong with them; then nothing of them is used.
+pub fn read(paths: &[PathBuf]) -> Result<Loaded, Unreadable> {
+    let mut reader = Reader::default();
+    for path in paths {
+        match list(path) {
+            Ok(files) => files.iter().for_each(|file| reader.file(file)),
+            Err(error) => reader.errors.push(error),
+        }
+    }
+    if reader.errors.is_empty() { Ok(reader.loaded) } else { Err(Unreadable(reader.errors)) }
+}
+
+/// The files that a path stands for, in the order of their names.
+pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let wrong = |problem: String| SourceError { file: path.to_owned(), place: None, problem };
+    let unreadable = |error: std::io::Error| wrong(format!("can't be read: {error}"));
+    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if is_manifest(&file) && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err(wrong("holds no *.yaml, *.yml or *.json".to_owned())) } else { Ok(files) }
+}
+
+fn is_manifest(file: &Path) -> bool {
+    let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    !hidden && matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+#[derive(Default)]
+struct Reader {
+    loaded: Loaded,
+    errors: Vec<SourceError>,
+}
+
+impl Reader {
+    fn file(&mut self, file: &Path) {
+        let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
+        let text = match fs::read(file).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return self.errors.push(wrong(None, "is not UTF-8".to_owned())),
+            Err(error) => return self.errors.push(wrong(None, format!("can't be read: {error}"))),
+        };
+        let documents = match yaml::documents(&text) {
+            Ok(documents) => documents,
+            Err(error) => return self.errors.push(wrong(error.place, error.problem)),
+        };
+        for node in documents.into_iter().flat_map(object::flatten) {
+            let place = node.place;
+            match object::read(node) {
+                Ok(Document::Object(mut object)) => {
+                    let kind = object.kind();
+                    if kind != crate::api::ApiKind::Namespace {
+                        let namespace = object.namespace().to_owned();
+                        object.metadata_mut().namespace = Some(namespace);
+                    }
+                    if let Err(duplicate) = self.loaded.snapshot.insert(Arc::new(*object)) {
+                        let problem = format!("{duplicate}: remove one of the two");
+                        self.errors.push(wrong(Some(place), problem));
+                    }
+                }
+                Ok(Document::Other { object, api_version }) => self.ignore(object, &api_version),
+                Err(problems) => {
+                    let problems = problems.into_iter().map(|(place, problem)| wrong(Some(place), problem));
+                    self.errors.extend(problems);
+                }
+            }
+        }
+    }
+
+    fn ignore(&mut self, object: String, api_version: &str) {
+        self.loaded.findings.push(Finding {
+            severity: Reason::Unused.severity(),
+            reason: Reason::Unused,
+            object,
+            field: String::new(),
+            message: format!("mailchute reads nothing of this kind ({api_version})"),
+        });
+    }
+}

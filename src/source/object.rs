@@ -1,0 +1,175 @@
+//! A YAML tree → an API object, with every unknown field told.
+
+use serde_path_to_error::{Segment, Track};
+
+use super::yaml::Node;
+use crate::api::bounds::Step;
+use crate::api::{ApiKind, GROUP, Object, VERSION};
+
+/// What a document is.
+pub(super) enum Document {
+    /// An object of a kind that is read.
+    Object(Box<Object>),
+    /// An object of another kind, such as a Deployment.
+    Other {
+        /// `Kind namespace/name`.
+        object: String,
+        /// What stands in `apiVersion`.
+        api_version: String,
+    },
+}
+
+/// What is wrong with a document, and where.
+pub(super) type Problem = ((u64, u64), String);
+
+/// The objects of a document: itself, or the items of a `List`.
+pub(super) fn flatten(document: Node) -> Vec<Node> {
+    let is_list = document.field("kind").and_then(Node::text).is_some_and(|kind| kind.ends_with("List"));
+    match document.field("items").and_then(Node::list) {
+        Some(items) if is_list => items.iter().cloned().flat_map(flatten).collect(),
+        _ => vec![document],
+    }
+}
+
+/// Reads a document.
+pub(super) fn read(node: Node) -> Result<Document, Vec<Problem>> {
+    let required = |name: &str| {
+        let field = node.field(name);
+        field.and_then(Node::text).map(str::to_owned).ok_or_else(|| {
+            let place = field.map_or(node.place, |field| field.place);
+            vec![(place, format!("a Kubernetes object needs {name}: write it as text"))]
+        })
+    };
+    let (api_version, kind) = (required("apiVersion")?, required("kind")?);
+    match ApiKind::find(&api_version, &kind) {
+        Some(kind) => typed(kind, node).map(|object| Document::Object(Box::new(object))),
+        None => match mistaken(&api_version, &kind) {
+            Some(problem) => {
+                let place = node.place_of(&[Step::Field("apiVersion".to_owned())]);
+                Err(vec![(place, problem)])
+            }
+            None => {
+                let text = |name: &str| {
+                    let field = node.field("metadata").and_then(|metadata| metadata.field(name));
+                    field.and_then(Node::text)
+                };
+                let object = format!(
+                    "{kind} {}/{}",
+                    text("namespace").unwrap_or("default"),
+                    text("name").unwrap_or_default()
+                );
+                Ok(Document::Other { object, api_version })
+            }
+        },
+    }
+}
+
+/// Why a kind that is not read was probably meant to be.
+fn mistaken(api_version: &str, kind: &str) -> Option<String> {
+    let expected = ApiKind::ALL.into_iter().find(|each| each.name() == kind);
+    let ours = api_version.split('/').next() == Some(GROUP);
+    match expected {
+        Some(expected) if ours || expected.is_ours() || !api_version.contains('/') => {
+            Some(format!("{kind} is not of {api_version}: write apiVersion: {}", expected.api_version()))
+        }
+        None if ours => {
+            let kinds: Vec<_> =
+                ApiKind::ALL.into_iter().filter(|kind| kind.is_ours()).map(ApiKind::name).collect();
+            Some(format!("{GROUP}/{VERSION} has no kind {kind}: it has {}", kinds.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+fn typed(kind: ApiKind, node: Node) -> Result<Object, Vec<Problem>> {
+    let tree = node.clone();
+    let value = node.into_value();
+    let mut unknown = Vec::new();
+    let mut track = Track::new();
+    let read = {
+        let mut note = |path: serde_ignored::Path<'_>| unknown.push(steps(&path));
+        let ignoring = serde_ignored::Deserializer::new(&value, &mut note);
+        kind.deserialize(serde_path_to_error::Deserializer::new(ignoring, &mut track))
+    };
+    let mut problems: Vec<Problem> = unknown
+        .into_iter()
+        .filter(|path| matters(kind, path))
+        .map(|path| {
+            let message = format!("unknown field {}: correct its name or remove it", display(&path));
+            (tree.place_of(&path), message)
+        })
+        .collect();
+    match read {
+        Ok(object) => {
+            problems.extend(anonymous(&object, &tree));
+            if problems.is_empty() { Ok(object) } else { Err(problems) }
+        }
+        Err(error) => {
+            problems.push(failure(kind, &tree, &track.path(), &error));
+            Err(problems)
+        }
+    }
+}
+
+/// Metadata is free-form, `apiVersion` and `kind` have been read, status is not ours to read. Of the
+/// kinds of Kubernetes we read a few fields only and may be older than the others.
+fn matters(kind: ApiKind, path: &[Step]) -> bool {
+    let first = match path.first() {
+        Some(Step::Field(name)) => name.as_str(),
+        _ => "",
+    };
+    let free = matches!(first, "apiVersion" | "kind" | "metadata" | "status");
+    !free && (kind.is_ours() || path.len() == 1)
+}
+
+fn anonymous(object: &Object, tree: &Node) -> Option<Problem> {
+    let place = tree.place_of(&[Step::Field("metadata".to_owned())]);
+    object.name().is_empty().then(|| (place, format!("{} needs metadata.name", object.kind().name())))
+}
+
+fn failure(
+    kind: ApiKind,
+    tree: &Node,
+    path: &serde_path_to_error::Path,
+    error: &serde_json::Error,
+) -> Problem {
+    let path: Vec<Step> = path
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(Step::Index(*index)),
+            Segment::Map { key } => Some(Step::Field(key.clone())),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect();
+    // The error may quote the value that it does not like.
+    let what = match kind {
+        ApiKind::Secret => {
+            "not a value that a Secret takes here: data is base64, stringData is text".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    let field = display(&path);
+    (tree.place_of(&path), if field.is_empty() { what } else { format!("{field}: {what}") })
+}
+
+fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => Vec::new(),
+        Path::Seq { parent, index } => joined(parent, Step::Index(*index)),
+        Path::Map { parent, key } => joined(parent, Step::Field(key.clone())),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            steps(parent)
+        }
+    }
+}
+
+fn joined(parent: &serde_ignored::Path<'_>, step: Step) -> Vec<Step> {
+    let mut path = steps(parent);
+    path.push(step);
+    path
+}
+
+fn display(path: &[Step]) -> String {
+    crate::api::bounds::Violation { path: path.to_vec(), message: String::new() }.field()
+}
