@@ -3,7 +3,6 @@
 pub mod admin;
 pub mod api;
 pub mod backend;
-pub mod cli;
 pub mod commands;
 pub mod compile;
 pub mod inbox;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
 mod byte_exact;
+mod compile;
 mod http;
 mod support;
 mod transcripts;

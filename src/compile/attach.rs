@@ -56,7 +56,7 @@ pub(super) fn attach<'a>(
     attached
 }
 
-fn parent_name(parent: &ParentRef, route: &ObjectName) -> ObjectName {
+pub(super) fn parent_name(parent: &ParentRef, route: &ObjectName) -> ObjectName {
     ObjectName::new(parent.namespace.as_deref().unwrap_or(&route.namespace), &parent.name)
 }
 

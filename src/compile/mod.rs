@@ -13,6 +13,7 @@
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
+//! | `trace` | what became of each match, for `explain` |
 //!
 //! Our mistakes never bounce mail. A rule that can't be used keeps its place, and its recipients get
 //! `451`; so do recipients of whom it can't be known whether a rule takes them. A listener that can't
@@ -36,6 +37,7 @@ mod reference;
 mod route;
 mod snapshot;
 mod table;
+pub mod trace;
 mod unsupported;
 
 pub use snapshot::{Duplicate, Snapshot};
@@ -50,6 +52,7 @@ use gateway::Usable;
 use policy::{Policies, Target};
 use route::{Compiled as CompiledRule, Rules};
 use table::{OnListener, Tables};
+use trace::Trace;
 
 /// Where the objects came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub struct Compiled {
     pub plan: Option<Plan>,
     /// What there is to say, by object and field.
     pub findings: Vec<Finding>,
+    /// How the plan came about.
+    pub trace: Trace,
 }
 
 /// Compiles one gateway.
@@ -82,12 +87,22 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
         let message = "there is no such gateway";
         findings.report((ApiKind::Gateway, gateway), Reason::Invalid, "", message);
     }
-    let plan = written.and_then(|written| {
+    let assembled = written.and_then(|written| {
         let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
         let usable = gateway::read(snapshot, (gateway, written), &faults, &mut findings)?;
         Some(assemble(snapshot, usable, &attached, &faults, &backends, &mut findings))
     });
-    Compiled { plan, findings: findings.finish() }
+    let (plan, trace) = assembled.unzip();
+    Compiled { plan, findings: findings.finish(), trace: trace.unwrap_or_default() }
+}
+
+/// What there is to say about objects without a gateway, such as those of an application team alone.
+pub fn inspect(snapshot: &Snapshot, origin: Origin) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let faults = Faults::inspect(snapshot, &mut findings);
+    backend::read_all(snapshot, origin, &faults, &mut findings);
+    advice::unused_backends(snapshot, &mut findings);
+    findings.finish()
 }
 
 fn assemble<'a>(
@@ -97,7 +112,7 @@ fn assemble<'a>(
     faults: &Faults<'a>,
     backends: &HashMap<&'a ObjectName, Option<Arc<Backend>>>,
     findings: &mut Findings,
-) -> Plan {
+) -> (Plan, Trace) {
     let policies = Policies::new(snapshot, faults, findings);
     let classes = Classes::new(&gateway, &policies);
     let mut rules = Rules {
@@ -110,11 +125,15 @@ fn assemble<'a>(
         rules: Vec::new(),
         backends: Vec::new(),
         ids: HashMap::new(),
+        holdings: Vec::new(),
+        undelegated: Vec::new(),
     };
     let compiled: Vec<Vec<Vec<CompiledRule>>> =
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
-    let Rules { rules, backends, written_backends, .. } = rules;
+    let Rules { rules, backends, written_backends, holdings, undelegated, .. } = rules;
+    let mut trace = Trace { lines: trace::lines(attached, &compiled, undelegated), holdings };
+    trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
     advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
     for (attached, compiled) in attached.iter().zip(&compiled) {
         advice::matches(&gateway, attached, compiled, (&rules, &written_backends), findings);
@@ -128,7 +147,7 @@ fn assemble<'a>(
         Arc::new(gateway.listener(listener, Arc::clone(&tables[index]), bytes))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
-    Plan { gateway: gateway.plan(), listeners, rules, backends }
+    (Plan { gateway: gateway.plan(), listeners, rules, backends }, trace)
 }
 
 /// Listeners that have the same policies see the same rules; the first stands for all of them.

@@ -6,6 +6,7 @@
 //! it holds for unusable, and no others.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::fault::Faults;
@@ -13,6 +14,7 @@ use super::findings::Findings;
 use super::recipients;
 use super::snapshot::Snapshot;
 use super::table::age;
+use super::trace::Holding;
 use crate::api::policy::{TargetKind, TargetRef};
 use crate::api::{ApiKind, RecipientPolicySpec};
 use crate::plan::{ObjectName, Reason};
@@ -104,6 +106,14 @@ impl Target {
     }
 }
 
+/// `MailRoute namespace/name tickets`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.name)?;
+        self.section.as_ref().map_or(Ok(()), |section| write!(f, " {section}"))
+    }
+}
+
 /// The policy of each block that holds at one target.
 type Holders = [Option<usize>; Block::ALL.len()];
 
@@ -136,6 +146,10 @@ pub(super) struct Policies<'a> {
 
 /// What holds for a rule.
 pub(super) struct Effective {
+    /// No block that holds is broken.
+    pub(super) sound: bool,
+    /// Which policy holds for which block.
+    pub(super) holdings: Vec<Holding>,
     pub(super) recipients: Option<Arc<RecipientList>>,
     pub(super) recipients_unknown: bool,
     /// Octets of a message; `None` where no policy says.
@@ -176,11 +190,7 @@ impl<'a> Policies<'a> {
         let field = format!("spec.targetRefs[{index}]");
         let target = Target::of(name, target);
         if !target.exists(self.snapshot) {
-            let Target { kind, name: aimed, section } = &target;
-            let section =
-                section.as_ref().map(|section| format!(" with a section {section}")).unwrap_or_default();
-            let message =
-                format!("there is no {kind:?} {aimed}{section}: the policy holds for nothing there");
+            let message = format!("there is no {target}: the policy holds for nothing there");
             findings.report((ApiKind::Policy, name), Reason::TargetNotFound, field, message);
             return;
         }
@@ -210,32 +220,35 @@ impl<'a> Policies<'a> {
         self.holders.get(listener).copied().unwrap_or_default()
     }
 
-    /// What holds for a rule under these targets, the most specific first; `None` where a block that
-    /// holds can't be used.
+    /// What holds for a rule under these targets, the most specific first.
     pub(super) fn effective(
         &mut self,
         targets: &[Target; 4],
         separators: &str,
         findings: &mut Findings,
-    ) -> Option<Effective> {
+    ) -> Effective {
         let mut effective = Effective {
+            sound: true,
+            holdings: Vec::new(),
             recipients: None,
             recipients_unknown: false,
             max_message_bytes: None,
             max_recipients: None,
         };
         self.meet(targets);
-        let mut sound = true;
         for (nth, block) in Block::ALL.into_iter().enumerate() {
             for (target, id) in self.winners(targets, nth, block) {
                 if let Some((_, standing)) = self.standings.get_mut(&(target.clone(), id)) {
                     standing.won = true;
                 }
-                sound &= !self.policies[id].broken[nth];
+                let Policy { name, broken, .. } = &self.policies[id];
+                effective.sound &= !broken[nth];
+                let (policy, target) = ((*name).clone(), target.to_string());
+                effective.holdings.push(Holding { block: block.name(), policy, target });
                 self.apply(id, block, separators, &mut effective, findings);
             }
         }
-        sound.then_some(effective)
+        effective
     }
 
     fn meet(&mut self, targets: &[Target; 4]) {
@@ -300,12 +313,8 @@ impl<'a> Policies<'a> {
                 let Policy { name, spec, .. } = &self.policies[*id];
                 let blocks: Vec<_> =
                     Block::ALL.iter().filter(|block| block.is_set(spec)).map(|block| block.name()).collect();
-                let message = format!(
-                    "every rule under {:?} {} has a more specific policy for {}",
-                    target.kind,
-                    target.name,
-                    blocks.join(", ")
-                );
+                let message =
+                    format!("every rule under {target} has a more specific policy for {}", blocks.join(", "));
                 let field = format!("spec.targetRefs[{index}]");
                 findings.report((ApiKind::Policy, name), Reason::Overridden, field, message);
             }

@@ -14,6 +14,7 @@ use super::gateway::Usable;
 use super::policy::{Policies, Target as PolicyTarget};
 use super::reference::allows;
 use super::snapshot::Snapshot;
+use super::trace::{Holding, Line, Standing};
 use crate::api::gateway::BackendTarget;
 use crate::api::matches::{LocalPartKind, LocalPartMatch, SenderMatch, Subaddress as WrittenSubaddress};
 use crate::api::route::{BackendRef, RouteMatch, RouteRule};
@@ -68,6 +69,10 @@ pub(super) struct Rules<'a, 'c> {
     pub(super) rules: Vec<Arc<Rule>>,
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) ids: HashMap<ObjectName, BackendId>,
+    /// By rule: the policies that hold for it.
+    pub(super) holdings: Vec<Vec<Holding>>,
+    /// Matches of domains that are not delegated to their route's namespace.
+    pub(super) undelegated: Vec<Line>,
 }
 
 /// The parts of a rule that no listener changes.
@@ -107,7 +112,7 @@ impl Rules<'_, '_> {
     }
 
     fn common(
-        &self,
+        &mut self,
         attached: &Attached<'_>,
         index: usize,
         rule: &RouteRule,
@@ -128,7 +133,7 @@ impl Rules<'_, '_> {
     }
 
     fn matches(
-        &self,
+        &mut self,
         route: &ObjectName,
         rule: &RouteRule,
         at: &str,
@@ -153,7 +158,13 @@ impl Rules<'_, '_> {
                     route.namespace,
                     self.gateway.name
                 );
-                findings.report((ApiKind::Route, route), Reason::DomainNotDelegated, read.field, message);
+                findings.report(
+                    (ApiKind::Route, route),
+                    Reason::DomainNotDelegated,
+                    read.field.clone(),
+                    message,
+                );
+                self.undelegated.push(Line::new((route, &rule.name), read, Standing::NotDelegated));
                 continue;
             }
             matches.push(read);
@@ -243,9 +254,8 @@ impl Rules<'_, '_> {
         ];
         let separators = &self.gateway.spec.subaddressing.separators;
         let effective = self.policies.effective(&targets, separators, findings);
-        let (Some(backends), Some(effective)) = (&common.backends, effective) else {
-            return RuleState::Unusable;
-        };
+        self.holdings.push(effective.holdings);
+        let (Some(backends), true) = (&common.backends, effective.sound) else { return RuleState::Unusable };
         let of_backends = backends.iter().map(|(backend, _)| backend.max_message_bytes);
         let max_message_bytes = of_backends.chain(effective.max_message_bytes).min().unwrap_or(0);
         let delivery = &rule.delivery;
@@ -278,7 +288,7 @@ impl Rules<'_, '_> {
 }
 
 /// Reads a match. Of one that is faulty no more is believed than its domain.
-fn read_match(written: &RouteMatch, field: String, faulty: bool) -> Match {
+pub(super) fn read_match(written: &RouteMatch, field: String, faulty: bool) -> Match {
     let domain = delegation::pattern(&written.recipient.domain);
     let sender = written.sender.as_ref().map(sender);
     if faulty || matches!(sender, Some(None)) {

@@ -1,0 +1,289 @@
+//! `mailchute explain`: which gateway, route, policy and backend would take a recipient, and why.
+//!
+//! What is decided comes from the very code that answers RCPT ([`recipient::decide`]); only the
+//! telling is done here.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+mod ranking;
+
+use super::Exit;
+use crate::compile::trace::{Line, Standing};
+use crate::compile::{self, Compiled, Origin, Snapshot};
+use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
+use crate::pipeline::recipient::{self, Decision};
+use crate::plan::{Deliver, Listener, ObjectName, Plan, Target};
+use crate::route::RuleId;
+use crate::smtp::reply;
+use crate::source;
+use ranking::{Contest, Place};
+
+/// A sender whom no match with a sender is likely to mean.
+const SOME_SENDER: &str = "someone@sender.invalid";
+
+/// What to explain.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExplainArgs {
+    /// Files and folders of Kubernetes objects.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub manifests: Vec<PathBuf>,
+    /// The gateway, as name or namespace/name; without it, all of them.
+    #[arg(long)]
+    pub gateway: Option<String>,
+    /// The recipient, as in RCPT TO.
+    #[arg(long, value_name = "ADDRESS")]
+    pub rcpt: String,
+    /// The sender, as in MAIL FROM; `<>` for the null reverse-path.
+    #[arg(long, value_name = "ADDRESS")]
+    pub sender: Option<String>,
+    /// The client's address.
+    #[arg(long, value_name = "IP")]
+    pub client: Option<IpAddr>,
+}
+
+/// Prints what would become of a recipient at each gateway.
+///
+/// # Errors
+///
+/// `out` can't be written to.
+pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Exit> {
+    let asked = match Asked::parse(args) {
+        Ok(asked) => asked,
+        Err(problem) => {
+            writeln!(out, "error: {problem}")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let snapshot = match source::read(&args.manifests) {
+        Ok(loaded) => loaded.snapshot,
+        Err(unreadable) => {
+            writeln!(out, "{unreadable}")?;
+            return Ok(Exit::Data);
+        }
+    };
+    let meant = |name: &&ObjectName| {
+        args.gateway.as_ref().is_none_or(|gateway| *gateway == name.name || *gateway == name.to_string())
+    };
+    let gateways: Vec<&ObjectName> = snapshot.gateways().filter(meant).collect();
+    if gateways.is_empty() {
+        writeln!(out, "error: there is no such MailGateway in these files")?;
+        return Ok(Exit::Usage);
+    }
+    for (index, gateway) in gateways.into_iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        explain(&snapshot, gateway, &asked, out)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Who is asked about.
+struct Asked {
+    recipient: ForwardPath,
+    sender: ReversePath,
+    sender_given: bool,
+    client: Option<IpAddr>,
+}
+
+impl Asked {
+    fn parse(args: &ExplainArgs) -> Result<Self, String> {
+        let mailbox =
+            |text: &str| Mailbox::parse(text.as_bytes(), true).map_err(|error| format!("{text}: {error}"));
+        let inner = |text: &str| text.trim_start_matches('<').trim_end_matches('>').to_owned();
+        let rcpt = inner(&args.rcpt);
+        let recipient = if rcpt.eq_ignore_ascii_case("postmaster") {
+            ForwardPath::Postmaster
+        } else {
+            ForwardPath::Mailbox(mailbox(&rcpt)?)
+        };
+        let sender = match args.sender.as_deref().map(inner) {
+            None => ReversePath::Mailbox(mailbox(SOME_SENDER)?),
+            Some(text) if text.is_empty() => ReversePath::Null,
+            Some(text) => ReversePath::Mailbox(mailbox(&text)?),
+        };
+        Ok(Self { recipient, sender, sender_given: args.sender.is_some(), client: args.client })
+    }
+}
+
+fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut dyn Write) -> io::Result<()> {
+    let compiled = compile::compile(snapshot, gateway, Origin::Files);
+    let Some(plan) = &compiled.plan else {
+        writeln!(out, "gateway {gateway} can't be used:")?;
+        return tell_findings(&compiled, &format!("MailGateway {gateway}"), out);
+    };
+    if plan.listeners.is_empty() {
+        writeln!(out, "gateway {gateway} has no listener that can be opened:")?;
+        return tell_findings(&compiled, &format!("MailGateway {gateway}"), out);
+    }
+    let mut told: Vec<&Arc<Listener>> = Vec::new();
+    for listener in &plan.listeners {
+        if told.iter().any(|earlier| Arc::ptr_eq(&earlier.table, &listener.table)) {
+            continue;
+        }
+        let alike = plan.listeners.iter().filter(|other| Arc::ptr_eq(&other.table, &listener.table));
+        let names: Vec<&str> = alike.map(|listener| &*listener.name).collect();
+        writeln!(out, "gateway {gateway}, listener {}", names.join(", "))?;
+        let written = snapshot.gateway(gateway).map(|gateway| &gateway.spec.listeners);
+        let index = written.and_then(|all| all.iter().position(|each| *each.name == *listener.name));
+        let told_of = Told { compiled: &compiled, plan, listener, index: index.unwrap_or(0), asked };
+        told_of.tell(out)?;
+        told.push(listener);
+    }
+    Ok(())
+}
+
+/// One listener's answer, to be told.
+struct Told<'a> {
+    compiled: &'a Compiled,
+    plan: &'a Plan,
+    listener: &'a Listener,
+    /// Of the listener, as written.
+    index: usize,
+    asked: &'a Asked,
+}
+
+impl Told<'_> {
+    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Asked { recipient, sender, sender_given, client } = self.asked;
+        row(out, "recipient", recipient)?;
+        let null = if *sender == ReversePath::Null { "<>" } else { "" };
+        let other = if *sender_given { "" } else { " (none was given)" };
+        row(out, "sender", format_args!("{sender}{null}{other}"))?;
+        if let Some(client) = client {
+            row(out, "client", format_args!("{client}, on whom nothing here depends"))?;
+        }
+        let decision = recipient::decide(self.plan, self.listener, recipient, sender);
+        let key = self.key(&decision);
+        if let Some(key) = &key {
+            self.tell_domain(key, out)?;
+        }
+        match &decision {
+            Decision::Route { rule, rewritten } => self.tell_route(*rule, rewritten, out)?,
+            Decision::Refuse(refusal) => row(out, "RCPT", &refusal.reply)?,
+        }
+        match key {
+            Some(key) => self.tell_contest(&key, &decision, out),
+            None => Ok(()),
+        }
+    }
+
+    /// The address that was looked up in the end.
+    fn key(&self, decision: &Decision) -> Option<AddressKey> {
+        match (decision, &self.asked.recipient) {
+            (Decision::Route { rewritten, .. }, _) => rewritten.key(),
+            (Decision::Refuse(_), ForwardPath::Mailbox(mailbox)) => mailbox.key(),
+            (Decision::Refuse(_), ForwardPath::Postmaster) => {
+                let domain = self.plan.gateway.postmaster_domain()?.to_owned();
+                Some(AddressKey { local_part: "postmaster".to_owned(), domain })
+            }
+        }
+    }
+
+    fn tell_domain(&self, key: &AddressKey, out: &mut dyn Write) -> io::Result<()> {
+        let Some(delegation) = self.plan.gateway.delegation(&key.domain) else {
+            return row(out, "domain", format_args!("{} is none of this gateway's", key.domain));
+        };
+        let namespaces: Vec<&str> = delegation.namespaces.iter().map(|namespace| &**namespace).collect();
+        let namespaces = match namespaces.as_slice() {
+            [] => "delegated to no namespace that has routes".to_owned(),
+            namespaces => format!("delegated to {}", namespaces.join(", ")),
+        };
+        let routed = if delegation.routed { "" } else { "; no usable rule takes any of its recipients" };
+        row(out, "domain", format_args!("{}, {namespaces}{routed}", ranking::domain_text(&delegation.domain)))
+    }
+
+    fn tell_route(&self, id: RuleId, rewritten: &Mailbox, out: &mut dyn Write) -> io::Result<()> {
+        let Some((rule, deliver)) = recipient::usable(self.plan, id) else { return Ok(()) };
+        row(out, "route", format_args!("MailRoute {}, rule {}", rule.route, rule.name))?;
+        if self.asked.recipient != ForwardPath::Mailbox(rewritten.clone()) {
+            row(out, "delivered", format_args!("as {rewritten}"))?;
+        }
+        for holding in self.compiled.trace.holdings.get(id.0 as usize).into_iter().flatten() {
+            let (block, policy, target) = (holding.block, &holding.policy, &holding.target);
+            row(out, "policy", format_args!("{block} of RecipientPolicy {policy}, by {target}"))?;
+        }
+        self.tell_backends(deliver, out)?;
+        let most = match deliver.max_recipients {
+            u32::MAX => self.listener.limits.recipients,
+            most => most.min(self.listener.limits.recipients),
+        };
+        row(out, "limits", format_args!("{} bytes, {most} recipients", deliver.max_message_bytes))?;
+        row(out, "RCPT", &reply::RECIPIENT_OK)
+    }
+
+    fn tell_backends(&self, deliver: &Deliver, out: &mut dyn Write) -> io::Result<()> {
+        let all: u64 = deliver.backends.iter().map(|weighted| u64::from(weighted.weight)).sum();
+        for weighted in &deliver.backends {
+            let Some(backend) = self.plan.backends.get(weighted.backend.0 as usize) else { continue };
+            let Target::Http(http) = &backend.target;
+            let scheme = if http.https { "https" } else { "http" };
+            let host = if http.host.contains(':') { format!("[{}]", http.host) } else { http.host.clone() };
+            let share = if deliver.backends.len() > 1 {
+                format!(", {} of {all} messages", weighted.weight)
+            } else {
+                String::new()
+            };
+            let url = format_args!("{scheme}://{host}:{}{}", http.port, http.path).to_string();
+            row(out, "backend", format_args!("MailBackend {}, POST {url}{share}", backend.name))?;
+        }
+        Ok(())
+    }
+
+    fn tell_contest(&self, key: &AddressKey, decision: &Decision, out: &mut dyn Write) -> io::Result<()> {
+        let contest =
+            Contest::new(self.plan, (self.index, &self.compiled.trace.lines), key, &self.asked.sender);
+        if contest.places.is_empty() {
+            return row(out, "matches", "no match of any route means this recipient");
+        }
+        row(out, "matches", "the strongest first")?;
+        let mut first: Option<&Line> = None;
+        for (line, place) in &contest.places {
+            let why = match (place, first) {
+                (Place::Contender, None) => {
+                    first = Some(line);
+                    self.outcome(line, decision)
+                }
+                (Place::Contender, Some(winner)) => contest.difference(winner, line),
+                (Place::Out(why), _) => (*why).to_owned(),
+            };
+            writeln!(out, "    MailRoute {} {} (rule {}): {why}", line.route, line.field, line.rule)?;
+        }
+        match (first, decision) {
+            (Some(line), Decision::Refuse(_)) => {
+                tell_findings(self.compiled, &format!("MailRoute {}", line.route), out)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What became of the recipient at the strongest match.
+    fn outcome(&self, line: &Line, decision: &Decision) -> String {
+        let rules = match &line.standing {
+            Standing::Listed { rules, .. } => rules.as_slice(),
+            Standing::NotDelegated | Standing::NotAttached => &[],
+        };
+        let usable = rules.iter().any(|rule| recipient::usable(self.plan, *rule).is_some());
+        match decision {
+            Decision::Route { .. } => "takes it".to_owned(),
+            Decision::Refuse(_) if ranking::is_unknown(line) => "might take it, but can't be read".to_owned(),
+            Decision::Refuse(_) if usable => "would take it, but its recipients list does not".to_owned(),
+            Decision::Refuse(_) => "would take it, but the rule can't be used".to_owned(),
+        }
+    }
+}
+
+fn row(out: &mut dyn Write, name: &str, value: impl fmt::Display) -> io::Result<()> {
+    writeln!(out, "  {name:<10} {value}")
+}
+
+fn tell_findings(compiled: &Compiled, object: &str, out: &mut dyn Write) -> io::Result<()> {
+    for finding in compiled.findings.iter().filter(|finding| finding.object == object) {
+        writeln!(out, "  {finding}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What files are compiled to: golden pairs `tests/compile/*.in.yaml → *.out.yaml`, and the commands
+//! and the source that read files.
+//!
+//! Comments in an input say what is asked: `# gateway: namespace/name` where there are several,
+//! `# origin: cluster`, and `# ask: recipient [from sender] [at listener]`. `MAILCHUTE_BLESS=1`
+//! rewrites the outputs.
+
+mod commands;
+mod render;
+mod source;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mailchute::api::rules;
+use mailchute::compile::{Origin, compile};
+use mailchute::plan::{ObjectName, Reason};
+use mailchute::source::read;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile")
+}
+
+/// Compares a text with the golden one, or makes it the golden one.
+fn golden(file: &Path, text: &str) {
+    if std::env::var_os("MAILCHUTE_BLESS").is_some() {
+        fs::write(file, text).unwrap();
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(text, expected, "{}: MAILCHUTE_BLESS=1 rewrites it", file.display());
+}
+
+fn inputs() -> Vec<PathBuf> {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut inputs: Vec<PathBuf> =
+        files.filter(|file| file.to_string_lossy().ends_with(".in.yaml")).collect();
+    inputs.sort();
+    inputs
+}
+
+/// What the comments of an input say of `name`.
+fn directives<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let prefix = format!("# {name}: ");
+    text.lines().filter_map(|line| line.strip_prefix(&prefix)).collect()
+}
+
+fn compile_input(input: &Path) -> String {
+    let text = fs::read_to_string(input).unwrap();
+    let loaded = read(&[input.to_owned()]).unwrap_or_else(|error| panic!("{error}"));
+    let gateway = match directives(&text, "gateway").first() {
+        Some(name) => {
+            let (namespace, name) = name.split_once('/').unwrap();
+            ObjectName::new(namespace, name)
+        }
+        None => loaded.snapshot.gateways().next().unwrap().clone(),
+    };
+    let origin = match directives(&text, "origin").first() {
+        Some(&"cluster") => Origin::Cluster,
+        _ => Origin::Files,
+    };
+    let compiled = compile(&loaded.snapshot, &gateway, origin);
+    render::render(&compiled, &directives(&text, "ask"))
+}
+
+#[test]
+fn compiles_to_the_golden_plans_and_findings() {
+    let inputs = inputs();
+    assert!(inputs.len() > 10);
+    for input in inputs {
+        let output = input.to_string_lossy().replace(".in.yaml", ".out.yaml");
+        golden(Path::new(&output), &compile_input(&input));
+    }
+}
+
+#[test]
+fn every_reason_has_a_golden_pair() {
+    let found: BTreeSet<Reason> = inputs()
+        .iter()
+        .flat_map(|input| {
+            let text = compile_input(input);
+            Reason::ALL
+                .iter()
+                .filter(|reason| text.contains(&format!(": {reason:?}: ")))
+                .copied()
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    // What files refuse at the source never comes to compile; a cluster tells it.
+    let missing: Vec<_> = Reason::ALL
+        .iter()
+        .filter(|reason| !found.contains(reason) && **reason != Reason::UnknownField)
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_cel_rule_has_a_twin() {
+    let all: String = inputs().iter().map(|input| compile_input(input)).collect();
+    let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rules = rules::ALL.iter().flat_map(|(_, rules)| rules.iter());
+    let missing: Vec<_> = rules.filter(|rule| !all.contains(rule.message)).map(|rule| rule.name).collect();
+    assert!(missing.is_empty(), "no golden pair breaks {missing:?}");
+}

@@ -1,0 +1,165 @@
+//! A plan and its findings as YAML that people can read, stable from run to run.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use mailchute::compile::Compiled;
+use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
+use mailchute::pipeline::recipient::{Decision, decide};
+use mailchute::plan::{Auth, Backend, Listener, Plan, Rule, RuleState, Target};
+use mailchute::route::DomainPattern;
+
+/// The plan, the answers to what is asked, and the findings.
+pub(super) fn render(compiled: &Compiled, asks: &[&str]) -> String {
+    let mut out = String::new();
+    match &compiled.plan {
+        None => out.push_str("plan: none\n"),
+        Some(plan) => {
+            gateway(&mut out, plan);
+            list(&mut out, "listeners", plan.listeners.iter().map(|each| listener(each)));
+            list(&mut out, "rules", plan.rules.iter().map(|each| rule(plan, each)));
+            list(&mut out, "backends", plan.backends.iter().map(|each| backend(each)));
+            list(&mut out, "answers", asks.iter().map(|ask| format!("{:?}", answer(plan, ask))));
+        }
+    }
+    list(&mut out, "findings", compiled.findings.iter().map(|finding| format!("{:?}", finding.to_string())));
+    out
+}
+
+fn list(out: &mut String, name: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() {
+        return writeln!(out, "{name}: []").unwrap();
+    }
+    writeln!(out, "{name}:").unwrap();
+    for item in items {
+        writeln!(out, "- {}", item.trim_end().replace('\n', "\n  ")).unwrap();
+    }
+}
+
+fn gateway(out: &mut String, plan: &Plan) {
+    let gateway = &plan.gateway;
+    writeln!(out, "gateway: {}", gateway.name).unwrap();
+    writeln!(out, "hostname: {}", gateway.hostname).unwrap();
+    writeln!(out, "separators: {:?}", gateway.separators).unwrap();
+    let postmaster = gateway.postmaster.as_ref().map(ToString::to_string);
+    writeln!(out, "postmaster: {}", postmaster.as_deref().unwrap_or("none")).unwrap();
+    let stamp = gateway.stamp;
+    let (path, id, date) = (stamp.return_path, stamp.message_id, stamp.date);
+    writeln!(out, "stamp: {{returnPath: {path}, messageId: {id}, date: {date}}}").unwrap();
+    let domains = gateway.domains.iter().map(|delegation| {
+        let name = match &delegation.domain {
+            DomainPattern::Exact(domain) => domain.clone(),
+            DomainPattern::Suffix(suffix) => format!("\"*.{suffix}\""),
+            DomainPattern::Any => "\"*\"".to_owned(),
+        };
+        let namespaces: Vec<&str> = delegation.namespaces.iter().map(|namespace| &**namespace).collect();
+        format!("{{name: {name}, namespaces: [{}], routed: {}}}", namespaces.join(", "), delegation.routed)
+    });
+    list(out, "domains", domains);
+}
+
+fn listener(listener: &Listener) -> String {
+    let limits = &listener.limits;
+    format!(
+        "name: {}\nport: {}\nprofile: {:?}\nsessions: {} in all, {} of one client\n\
+         limits: {{messageBytes: {}, recipients: {}, messages: {}, errors: {}}}\nbareNewlines: {:?}",
+        listener.name,
+        listener.port,
+        listener.profile,
+        listener.max_sessions,
+        listener.max_sessions_per_client,
+        limits.message_bytes,
+        limits.recipients,
+        limits.messages,
+        limits.errors,
+        listener.bare_newlines,
+    )
+}
+
+fn rule(plan: &Plan, rule: &Rule) -> String {
+    let mut out = format!("group: {}\n", rule.group);
+    let RuleState::Usable(deliver) = &rule.state else { return out + "state: unusable" };
+    let backends = deliver.backends.iter().map(|weighted| {
+        format!("{{name: {}, weight: {}}}", plan.backends[weighted.backend.0 as usize].name, weighted.weight)
+    });
+    list(&mut out, "backends", backends);
+    let timeouts = &deliver.timeouts;
+    writeln!(out, "timeouts: {:?} in all, {:?} to connect", timeouts.total, timeouts.connect).unwrap();
+    let retry = &deliver.retry;
+    writeln!(out, "retry: {} times, after {:?} to {:?}", retry.attempts, retry.base, retry.max).unwrap();
+    let recipients = match (&deliver.recipients, deliver.recipients_unknown) {
+        (None, _) => "any",
+        (Some(_), false) => "a list",
+        (Some(_), true) => "a list that is known in part",
+    };
+    writeln!(out, "recipients: {recipients}").unwrap();
+    let most = match deliver.max_recipients {
+        u32::MAX => "any number".to_owned(),
+        most => most.to_string(),
+    };
+    writeln!(out, "limits: {{messageBytes: {}, recipients: {most}}}", deliver.max_message_bytes).unwrap();
+    out
+}
+
+fn backend(backend: &Backend) -> String {
+    let Target::Http(http) = &backend.target;
+    let scheme = if http.https { "https" } else { "http" };
+    let mut out = format!("name: {}\n", backend.name);
+    writeln!(
+        out,
+        "target: {{scheme: {scheme}, host: \"{}\", port: {}, path: \"{}\"}}",
+        http.host, http.port, http.path
+    )
+    .unwrap();
+    let auth = match &http.auth {
+        None => "none".to_owned(),
+        Some(Auth::Bearer(secret)) => format!("bearer of {} octets", secret.reveal().len()),
+        Some(Auth::Basic { username, password }) => {
+            format!("basic of {username}, password of {} octets", password.reveal().len())
+        }
+    };
+    writeln!(out, "auth: {auth}").unwrap();
+    let keys: Vec<String> = http.signing.iter().map(|key| key.reveal().len().to_string()).collect();
+    writeln!(out, "signingKeyOctets: [{}]", keys.join(", ")).unwrap();
+    let ca = http.ca.as_ref().map_or("the system's".to_owned(), |ca| format!("own, {} octets", ca.len()));
+    let server_name = http.server_name.as_deref().unwrap_or("the host");
+    writeln!(out, "tls: {{ca: {ca:?}, serverName: {server_name}}}").unwrap();
+    writeln!(out, "loopback: {}", http.allow_loopback).unwrap();
+    let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
+    writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();
+    let circuit = backend.circuit;
+    writeln!(out, "circuit: {} failures, {:?}", circuit.consecutive_failures, circuit.open_for).unwrap();
+    list(&mut out, "responses", backend.responses.iter().map(|(status, reply)| format!("{status}: {reply}")));
+    let verdicts = backend.per_recipient_verdicts;
+    writeln!(out, "verdicts: {{perRecipient: {verdicts}, onPartial: {:?}}}", backend.on_partial).unwrap();
+    out
+}
+
+/// `recipient [from sender] [at listener]`, as the pipeline decides it.
+fn answer(plan: &Plan, ask: &str) -> String {
+    let words: Vec<&str> = ask.split_whitespace().collect();
+    let word_after = |word: &str| {
+        let at = words.iter().position(|each| *each == word)?;
+        words.get(at + 1).copied()
+    };
+    let mailbox = |text: &str| Mailbox::parse(text.as_bytes(), true).unwrap();
+    let recipient = match words[0] {
+        "Postmaster" => ForwardPath::Postmaster,
+        address => ForwardPath::Mailbox(mailbox(address)),
+    };
+    let sender = match word_after("from") {
+        Some("<>") => ReversePath::Null,
+        address => ReversePath::Mailbox(mailbox(address.unwrap_or("someone@sender.invalid"))),
+    };
+    let named = |listener: &&Arc<Listener>| word_after("at").is_none_or(|name| *listener.name == *name);
+    let listener = plan.listeners.iter().find(named).unwrap();
+    let answer = match decide(plan, listener, &recipient, &sender) {
+        Decision::Route { rule, rewritten } => {
+            let rule = &plan.rules[rule.0 as usize];
+            format!("MailRoute {} rule {}, told {rewritten}", rule.route, rule.name)
+        }
+        Decision::Refuse(refusal) => refusal.reply.to_string(),
+    };
+    format!("{ask}: {answer}")
+}
