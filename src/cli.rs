@@ -6,21 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::{check, explain};
 use crate::telemetry::LogFormat;
-
-/// Exit codes, those of sysexits(3) where there is one.
-pub mod exit {
-    /// Done.
-    pub const OK: u8 = 0;
-    /// It failed while running.
-    pub const FAILURE: u8 = 1;
-    /// The command line is wrong (EX_USAGE).
-    pub const USAGE: u8 = 64;
-    /// The configuration is wrong (EX_DATAERR).
-    pub const CONFIG: u8 = 65;
-    /// A port can't be opened, or another thing of the system is missing (EX_OSERR).
-    pub const SYSTEM: u8 = 71;
-}
 
 /// The front door for mail in a Kubernetes cluster: SMTP in, HTTP or a queue out.
 ///
@@ -55,6 +42,10 @@ pub enum Command {
     Dev(Dev),
     /// The front-end: takes mail and delivers it as the manifests say.
     Serve(Serve),
+    /// Lints manifests: the findings that a cluster would show as conditions.
+    Check(check::CheckArgs),
+    /// Says which gateway, policy, route and backend would take a recipient, and why.
+    Explain(explain::ExplainArgs),
 }
 
 /// `mailchute dev`.

@@ -1,8 +1,61 @@
-//! Mailchute: the front door for mail in a Kubernetes cluster.
+//! Mailchute: the front door for mail in a Kubernetes cluster. This page is the guide to its code.
+//!
+//! ```text
+//!      SMTP                                                              HTTP
+//!  ───────────▶ server ──▶ smtp (engine) ──▶ pipeline ──▶ backend ───────────▶ application
+//!  ◀─────────── 250 / 4xx / 5xx ◀──────────── outcome ◀── receipt ◀───────────
+//!                                               ▲
+//!      manifests ──▶ source ──▶ compile ──▶ plan (policy, route)
+//! ```
+//!
+//! # The life of a message
+//!
+//! 1. [`server`] accepts a connection, takes a place in its limits, and starts one task that moves
+//!    bytes and decides nothing.
+//! 2. [`smtp`] is the protocol engine: bytes and answers in, actions out. No socket, no clock.
+//!    Whatever only the outside can know it asks: `Ask(Sender)`, `Ask(Recipient)`, `Ask(Message)`.
+//! 3. [`pipeline`] answers. A recipient is looked up in the [`route`] table and the lists of
+//!    [`policy`]; the first one opens the transaction's delivery group. Octets of the message go to
+//!    [`mail::Body`], within a byte budget.
+//! 4. When the final dot was read, [`stamp`] writes the trace fields and names the message across
+//!    retries; [`backend`] delivers it and gives back a receipt or a failure for each recipient.
+//! 5. `pipeline::outcome` turns those into the one reply. It is the only place that says `250` to a
+//!    message.
+//!
+//! # The life of a configuration
+//!
+//! YAML → [`api`] objects ([`source`]) → [`compile`], pure and whole every time → [`plan`] and findings
+//! → `pipeline::Serving`, the plan with its live backends, swapped as one → each transaction reads it
+//! once, at MAIL.
+//!
+//! # Rooms
+//!
+//! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
+//! [`route`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`]. The others are edges: [`server`],
+//! [`pipeline`], [`backend`], [`source`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
+//! [`telemetry`] are for edges only. Who may import whom is held by `tests/tidy.rs`.
+//!
+//! # Invariants
+//!
+//! | | what always holds | held by |
+//! | --- | --- | --- |
+//! | 1 | `250` after data has one call site, and only when every recipient is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/http/*`, `tests/chaos/kill.rs` |
+//! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `backend::http::connection` |
+//! | 3 | a backend receives our prefix and then exactly the octets sent, less whole fields that are named | `tests/byte_exact.rs`, `stamp::tests` |
+//! | 4 | data ends only at CRLF `.` CRLF, or after the announced octets | `tests/smtp/smuggling_*` |
+//! | 5 | memory for messages never exceeds the byte budget, and an idle connection holds little | `tests/wire/memory.rs`, `pipeline::budget`, `tests/bench/load` |
+//! | 6 | nothing that a peer declares is allocated before it arrives | `tests/smtp/bdat_*`, `smtp::line` |
+//! | 7 | no panic on input; a panic in one connection answers `421` there and nowhere else | `server::guard` |
+//! | 8 | an unknown or missing configuration answers `451`; only a compiled decision answers `5xx` | `tests/compile`, `pipeline::recipient` |
+//! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml` |
+//! | 10 | plaintext behind STARTTLS is never executed | `smtp::session::tests` |
+//! | 11 | every await on a peer has a deadline | `server::socket`, `backend::http`, `tests/http/broken_answers.rs` |
+//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object` |
 
 pub mod admin;
 pub mod api;
 pub mod backend;
+pub mod cli;
 pub mod commands;
 pub mod compile;
 pub mod inbox;

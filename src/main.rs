@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mailchute::cli::{Cli, exit};
-use mailchute::commands;
+use mailchute::cli::Cli;
+use mailchute::commands::{self, Exit};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -14,16 +14,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; clap prints each where it belongs.
-            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
             drop(error.print());
-            return ExitCode::from(code);
+            return ExitCode::from(code.code());
         }
     };
     match commands::run(cli) {
-        Ok(code) => ExitCode::from(code),
+        Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
             eprintln!("mailchute: {failure}");
-            ExitCode::from(failure.code())
+            ExitCode::from(failure.exit().code())
         }
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 
-use super::Failure;
 use super::front_end::{self, FrontEnd};
 use super::manifests::{self, Manifests};
 use super::serve::bind;
+use super::{Exit, Failure};
 use crate::admin::{Admin, Readiness};
-use crate::cli::{Bounds, Dev, exit};
+use crate::cli::{Bounds, Dev};
 use crate::compile::{Origin, compile};
 use crate::inbox::{self, Inbox, Mail};
 use crate::metrics::Metrics;
@@ -24,7 +24,7 @@ use crate::source;
 const BUILT_IN: &str = include_str!("dev.yaml");
 
 /// Runs until SIGTERM or SIGINT.
-pub(super) async fn run(arguments: Dev) -> Result<u8, Failure> {
+pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     let mut stopped = std::pin::pin!(front_end::stopped());
     let bounds = Bounds {
         max_sessions: 1000,
@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: Dev) -> Result<u8, Failure> {
         drop(server.await);
     }
     printing.abort();
-    Ok(exit::OK)
+    Ok(Exit::Ok)
 }
 
 type Stop = oneshot::Sender<()>;

@@ -67,7 +67,7 @@ pub(super) fn choose(loaded: &Loaded, named: Option<&str>) -> Result<ObjectName,
 
 /// Compiles, and logs what there is to say.
 pub(super) fn plan(loaded: &Loaded, gateway: &ObjectName) -> Option<Plan> {
-    let Compiled { plan, findings } = compile(&loaded.snapshot, gateway, Origin::Files);
+    let Compiled { plan, findings, .. } = compile(&loaded.snapshot, gateway, Origin::Files);
     loaded.findings.iter().chain(&findings).for_each(log);
     plan
 }

@@ -1,17 +1,32 @@
-//! One file per subcommand: arguments in, text out, and how it ended.
+//! One file per subcommand, and how they end.
+
+use std::io;
+
+use crate::cli::{Cli, Command};
+use crate::server::PortError;
+use crate::source::Unreadable;
+use crate::telemetry::{self, LogFormat, TelemetryError};
 
 pub mod check;
+mod dev;
 pub mod explain;
+mod front_end;
+mod manifests;
+mod serve;
 
-/// How a command ended, in the codes of sysexits.h.
+/// How a command ended, in the codes of sysexits(3) where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// As asked.
     Ok,
+    /// It failed while running.
+    Failure,
     /// `EX_USAGE`: the arguments make no sense.
     Usage,
     /// `EX_DATAERR`: there is something wrong with the files.
     Data,
+    /// `EX_OSERR`: a port can't be opened, or another thing of the system is missing.
+    System,
 }
 
 impl Exit {
@@ -19,8 +34,73 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
+            Self::Failure => 1,
             Self::Usage => 64,
             Self::Data => 65,
+            Self::System => 71,
         }
     }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line asks for what can't be.
+    #[error("{0}")]
+    Usage(String),
+    /// Manifests can't be read.
+    #[error("{0}")]
+    Source(#[from] Unreadable),
+    /// Manifests can be read, but there is nothing to serve.
+    #[error("{0}")]
+    Config(String),
+    /// A port of a listener.
+    #[error("{0}")]
+    Port(#[from] PortError),
+    /// Another thing of the system.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What there is to say can't be written.
+    #[error("can't write to standard output: {0}")]
+    Output(#[from] io::Error),
+    /// Logging.
+    #[error("{0}")]
+    Telemetry(#[from] TelemetryError),
+}
+
+impl Failure {
+    /// How the process ends by it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Telemetry(_) => Exit::Usage,
+            Self::Source(_) | Self::Config(_) => Exit::Data,
+            Self::Port(_) | Self::System { .. } => Exit::System,
+            Self::Output(_) => Exit::Failure,
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> Result<Exit, Failure> {
+    let quiet = matches!(cli.command, Command::Dev(_));
+    let filter = cli.log.log.as_deref().unwrap_or(if quiet { "warn" } else { "info" });
+    let _flush = telemetry::init(cli.log.log_format.unwrap_or_else(LogFormat::for_stderr), filter)?;
+    match cli.command {
+        Command::Dev(arguments) => block_on(dev::run(arguments)),
+        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Check(arguments) => Ok(check::run(&arguments, &mut io::stdout())?),
+        Command::Explain(arguments) => Ok(explain::run(&arguments, &mut io::stdout())?),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime
+        .map_err(|source| Failure::System { what: "can't start the runtime".into(), source })?
+        .block_on(work)
 }

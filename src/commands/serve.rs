@@ -3,15 +3,15 @@
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::Failure;
 use super::front_end::{self, FrontEnd};
 use super::manifests::Manifests;
+use super::{Exit, Failure};
 use crate::admin::{Admin, Readiness};
-use crate::cli::{Serve, exit};
+use crate::cli::Serve;
 use crate::metrics::Metrics;
 
 /// Serves until SIGTERM or SIGINT, then drains.
-pub(super) async fn run(arguments: Serve) -> Result<u8, Failure> {
+pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     let Serve { manifests, gateway, address, admin, bounds } = arguments;
     front_end::raise_file_limit(bounds.max_sessions);
     // Before anything that takes long, so that a signal is never missed.
@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: Serve) -> Result<u8, Failure> {
     front_end.drain(&bounds).await;
     drop(stop_admin);
     drop(admin.await);
-    Ok(exit::OK)
+    Ok(Exit::Ok)
 }
 
 /// Binds a port of ours that is no listener.

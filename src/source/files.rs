@@ -41,6 +41,18 @@ pub fn read(paths: &[PathBuf]) -> Result<Loaded, Unreadable> {
     if reader.errors.is_empty() { Ok(reader.loaded) } else { Err(Unreadable(reader.errors)) }
 }
 
+/// Reads text that is in no file, e.g. manifests that are built in; `name` stands for the file in
+/// errors.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub fn parse(name: &str, text: &str) -> Result<Loaded, Unreadable> {
+    let mut reader = Reader::default();
+    reader.text(Path::new(name), text);
+    if reader.errors.is_empty() { Ok(reader.loaded) } else { Err(Unreadable(reader.errors)) }
+}
+
 /// The files that a path stands for, in the order of their names.
 pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let wrong = |problem: String| SourceError { file: path.to_owned(), place: None, problem };
@@ -74,12 +86,16 @@ struct Reader {
 impl Reader {
     fn file(&mut self, file: &Path) {
         let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
-        let text = match fs::read(file).map(String::from_utf8) {
-            Ok(Ok(text)) => text,
-            Ok(Err(_)) => return self.errors.push(wrong(None, "is not UTF-8".to_owned())),
-            Err(error) => return self.errors.push(wrong(None, format!("can't be read: {error}"))),
-        };
-        let documents = match yaml::documents(&text) {
+        match fs::read(file).map(String::from_utf8) {
+            Ok(Ok(text)) => self.text(file, &text),
+            Ok(Err(_)) => self.errors.push(wrong(None, "is not UTF-8".to_owned())),
+            Err(error) => self.errors.push(wrong(None, format!("can't be read: {error}"))),
+        }
+    }
+
+    fn text(&mut self, file: &Path, text: &str) {
+        let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
+        let documents = match yaml::documents(text) {
             Ok(documents) => documents,
             Err(error) => return self.errors.push(wrong(error.place, error.problem)),
         };

@@ -9,5 +9,5 @@ pub mod watch;
 mod yaml;
 
 pub use error::{SourceError, Unreadable};
-pub use files::{Loaded, read};
+pub use files::{Loaded, parse, read};
 pub use watch::{Event, Watch, watch};
