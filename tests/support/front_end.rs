@@ -34,9 +34,14 @@ impl FrontEnd {
 
     /// Starts, and waits until it is ready. `port` is where `mx` listens.
     pub(crate) fn start(port: u16, manifests: &Manifests, arguments: &[&str]) -> Self {
+        Self::start_with(port, &manifests.yaml(), arguments)
+    }
+
+    /// The same, with any text as manifests.
+    pub(crate) fn start_with(port: u16, yaml: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("manifests")).unwrap();
-        std::fs::write(folder.path().join("manifests/all.yaml"), manifests.yaml()).unwrap();
+        std::fs::write(folder.path().join("manifests/all.yaml"), yaml).unwrap();
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let admin = local(free_port());
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();

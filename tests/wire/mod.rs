@@ -1,9 +1,11 @@
 //! The real program on real sockets: what only shows there.
 
+mod answers;
 mod clients_that_leave;
 mod cross_protocol;
 mod dev;
 mod drain;
+mod loops;
 mod memory;
 mod pipelining;
 mod recipients;
