@@ -4,6 +4,7 @@ mod clients_that_leave;
 mod cross_protocol;
 mod dev;
 mod drain;
+mod last_reply;
 mod memory;
 mod pipelining;
 mod recipients;
