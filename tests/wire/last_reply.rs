@@ -9,7 +9,7 @@ fn what_is_said_behind_a_close_does_not_cost_the_last_reply() {
     let backend = Recorder::start();
     let front_end = FrontEnd::to(backend.address);
     let mut client = Client::greeted(front_end.smtp);
-    client.write(&b"BOGUS\r\n".repeat(50_000)).unwrap();
+    client.write(&b"BOGUS\r\n".repeat(300_000)).unwrap();
     client.finish();
     let rest = client.rest();
     let (errors, last) = rest.trim_end().rsplit_once("\r\n").unwrap();
