@@ -6,6 +6,7 @@ mod cross_protocol;
 mod dev;
 mod drain;
 mod loops;
+mod last_reply;
 mod memory;
 mod pipelining;
 mod recipients;
