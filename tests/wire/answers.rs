@@ -93,7 +93,7 @@ fn a_verdict_is_the_senders_reply() {
                 Act::Answer(answer("200 OK", &["mailchute-reply: 550 5.7.1 Not here"], "")),
                 "550 5.7.1 Not here",
             ),
-            (Act::Answer(answer("200 OK", &["mailchute-reply: 550"], "")), "451 4.3.0 "),
+            (Act::Answer(answer("200 OK", &["mailchute-reply: perhaps"], "")), "451 4.3.0 "),
             (Act::Answer(answer("200 OK", &[VERDICT], "{\"version\":2}")), "451 4.3.0 "),
             (Act::Answer(answer("404 Not Found", &[VERDICT], "<html>")), "451 4.3.0 "),
             (Act::Answer(answer("404 Not Found", &["content-type: text/html"], refusal)), "451 4.3.5 "),
