@@ -82,17 +82,15 @@ impl FrontEnd {
     }
 }
 
-/// SIGTERM or SIGINT has come.
-pub(super) async fn stopped() {
-    let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    match (term, int) {
-        (Ok(mut term), Ok(mut int)) => {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-            }
+/// SIGTERM or SIGINT has come since this was called, not only since it was first awaited.
+pub(super) fn stopped() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut term), Ok(mut int)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
         }
-        _ => std::future::pending().await,
     }
 }
 
@@ -110,5 +108,22 @@ pub(super) fn raise_file_limit(max_sessions: usize) {
         && limit < wanted
     {
         tracing::warn!(limit, wanted, "too few open files allowed for --max-sessions; raise ulimit -n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::stopped;
+
+    #[tokio::test]
+    async fn a_signal_before_the_first_look_is_not_missed() {
+        let stopped = stopped();
+        // Without a handler this would be the end of the test itself.
+        let kill = format!("kill -TERM {}", std::process::id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap();
     }
 }
