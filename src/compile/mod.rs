@@ -132,7 +132,7 @@ fn assemble<'a>(
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
     let Rules { rules, backends, written_backends, holdings, undelegated, .. } = rules;
-    let mut trace = Trace { lines: trace::lines(attached, &compiled, undelegated), holdings };
+    let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated), holdings };
     trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
     advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
     for (attached, compiled) in attached.iter().zip(&compiled) {

@@ -38,18 +38,21 @@ pub struct Line {
 /// Whether a match is in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Yes.
-    Listed {
-        /// For these rules: one for each group of listeners that have the same policies.
-        rules: Vec<RuleId>,
-        /// For each listener as written, whether the route attaches, and then whether it names the
-        /// listener rather than the whole gateway.
-        by_section: Vec<Option<bool>>,
-    },
+    /// Yes: for each listener as written, how, or `None` where the route does not attach to it.
+    Listed(Vec<Option<Listing>>),
     /// No: its domain is not delegated to the route's namespace.
     NotDelegated,
     /// No: the route names the gateway, but attaches to none of its listeners.
     NotAttached,
+}
+
+/// How a match is in the table of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// For this rule.
+    pub rule: RuleId,
+    /// Whether the route names the listener rather than the whole gateway.
+    pub by_section: bool,
 }
 
 /// A policy that holds for a rule.
@@ -64,26 +67,38 @@ pub struct Holding {
 }
 
 impl Line {
+    /// How it is in the table of a listener.
+    pub fn listing(&self, listener: usize) -> Option<Listing> {
+        match &self.standing {
+            Standing::Listed(listings) => listings.get(listener).copied().flatten(),
+            Standing::NotDelegated | Standing::NotAttached => None,
+        }
+    }
+
     pub(super) fn new((route, rule): (&ObjectName, &str), read: Match, standing: Standing) -> Self {
         let Match { field, domain, local_part, sender } = read;
         Self { route: route.clone(), rule: rule.to_owned(), field, domain, local_part, sender, standing }
     }
 }
 
-/// The matches of attached routes.
+/// The matches of attached routes. `classes` has the list of rules that each listener sees.
 pub(super) fn lines(
     attached: &[Attached<'_>],
     compiled: &[Vec<Vec<Compiled>>],
+    classes: &[usize],
     undelegated: Vec<Line>,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (attached, classes) in attached.iter().zip(compiled) {
+    for (attached, compiled) in attached.iter().zip(compiled) {
         for (index, rule) in attached.route.spec.rules.iter().enumerate() {
-            let rules: Vec<&Compiled> = classes.iter().filter_map(|class| class.get(index)).collect();
-            let ids: Vec<RuleId> = rules.iter().map(|compiled| compiled.rule).collect();
-            for matched in rules.first().iter().flat_map(|compiled| compiled.matches.iter()) {
-                let by_section = attached.listeners.iter().map(|by| by.map(|by| by == By::Section)).collect();
-                let standing = Standing::Listed { rules: ids.clone(), by_section };
+            let listing = |(by, class): (&Option<By>, &usize)| {
+                let rule = compiled.get(*class)?.get(index)?.rule;
+                by.map(|by| Listing { rule, by_section: by == By::Section })
+            };
+            let listings: Vec<_> = attached.listeners.iter().zip(classes).map(listing).collect();
+            let first = compiled.first().and_then(|rules| rules.get(index));
+            for matched in first.iter().flat_map(|compiled| compiled.matches.iter()) {
+                let standing = Standing::Listed(listings.clone());
                 lines.push(Line::new((attached.name, &rule.name), matched.clone(), standing));
             }
         }
