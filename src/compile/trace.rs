@@ -1,9 +1,12 @@
 //! How a plan came about: what became of each match, and which policies hold for each rule. Read by
 //! `explain`; the data path has no use for it.
 
-use super::attach::{Attached, By};
+use std::collections::HashSet;
+
+use super::attach::{self, Attached, By};
 use super::route::{self, Compiled, Match};
 use super::snapshot::Snapshot;
+use crate::api::MailRoute;
 use crate::plan::ObjectName;
 use crate::route::{DomainPattern, LocalPart, RuleId, SenderPattern};
 
@@ -111,12 +114,13 @@ pub(super) fn lines(
 pub(super) fn unattached<'a>(
     snapshot: &'a Snapshot,
     gateway: &'a ObjectName,
-    attached: &'a [Attached<'_>],
+    attached: &[Attached<'a>],
 ) -> impl Iterator<Item = Line> + 'a {
-    let names_it = |(name, route): &(&ObjectName, &crate::api::MailRoute)| {
+    let attached: HashSet<&ObjectName> = attached.iter().map(|attached| attached.name).collect();
+    let names_it = move |(name, route): &(&ObjectName, &MailRoute)| {
         let parents = &route.spec.parent_refs;
-        let named = parents.iter().any(|parent| super::attach::parent_name(parent, name) == *gateway);
-        named && !attached.iter().any(|attached| attached.name == *name)
+        let named = parents.iter().any(|parent| attach::parent_name(parent, name) == *gateway);
+        named && !attached.contains(name)
     };
     snapshot.routes().filter(names_it).flat_map(|(name, route)| {
         let rules = route.spec.rules.iter().enumerate();
