@@ -3,6 +3,7 @@
 //! What is decided comes from the very code that answers RCPT ([`recipient::decide`]); only the
 //! telling is done here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 mod ranking;
 
 use super::Exit;
-use crate::compile::trace::{Line, Standing};
+use crate::compile::trace::{Holding, Line};
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
 use crate::pipeline::recipient::{self, Decision};
@@ -130,7 +131,8 @@ fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut d
         writeln!(out, "gateway {gateway}, listener {}", names.join(", "))?;
         let written = snapshot.gateway(gateway).map(|gateway| &gateway.spec.listeners);
         let index = written.and_then(|all| all.iter().position(|each| *each.name == *listener.name));
-        let told_of = Told { compiled: &compiled, plan, listener, index: index.unwrap_or(0), asked };
+        let told_of =
+            Told { snapshot, compiled: &compiled, plan, listener, index: index.unwrap_or(0), asked };
         told_of.tell(out)?;
         told.push(listener);
     }
@@ -139,6 +141,7 @@ fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut d
 
 /// One listener's answer, to be told.
 struct Told<'a> {
+    snapshot: &'a Snapshot,
     compiled: &'a Compiled,
     plan: &'a Plan,
     listener: &'a Listener,
@@ -203,10 +206,7 @@ impl Told<'_> {
         if self.asked.recipient != ForwardPath::Mailbox(rewritten.clone()) {
             row(out, "delivered", format_args!("as {rewritten}"))?;
         }
-        for holding in self.compiled.trace.holdings.get(id.0 as usize).into_iter().flatten() {
-            let (block, policy, target) = (holding.block, &holding.policy, &holding.target);
-            row(out, "policy", format_args!("{block} of RecipientPolicy {policy}, by {target}"))?;
-        }
+        self.tell_policies(id, out)?;
         self.tell_backends(deliver, out)?;
         let most = match deliver.max_recipients {
             u32::MAX => self.listener.limits.recipients,
@@ -214,6 +214,17 @@ impl Told<'_> {
         };
         row(out, "limits", format_args!("{} bytes, {most} recipients", deliver.max_message_bytes))?;
         row(out, "RCPT", &reply::RECIPIENT_OK)
+    }
+
+    fn holdings(&self, id: RuleId) -> &[Holding] {
+        self.compiled.trace.holdings.get(id.0 as usize).map_or(&[], Vec::as_slice)
+    }
+
+    fn tell_policies(&self, id: RuleId, out: &mut dyn Write) -> io::Result<()> {
+        for Holding { block, policy, target } in self.holdings(id) {
+            row(out, "policy", format_args!("{block} of RecipientPolicy {policy}, by {target}"))?;
+        }
+        Ok(())
     }
 
     fn tell_backends(&self, deliver: &Deliver, out: &mut dyn Write) -> io::Result<()> {
@@ -254,20 +265,32 @@ impl Told<'_> {
             writeln!(out, "    MailRoute {} {} (rule {}): {why}", line.route, line.field, line.rule)?;
         }
         match (first, decision) {
-            (Some(line), Decision::Refuse(_)) => {
-                tell_findings(self.compiled, &format!("MailRoute {}", line.route), out)
-            }
+            (Some(line), Decision::Refuse(_)) => self.tell_refusal(line, out),
             _ => Ok(()),
         }
     }
 
+    /// What stands behind a match that would take the recipient and does not.
+    fn tell_refusal(&self, line: &Line, out: &mut dyn Write) -> io::Result<()> {
+        tell_findings(self.compiled, &format!("MailRoute {}", line.route), out)?;
+        let Some(id) = line.listing(self.index).map(|listing| listing.rule) else { return Ok(()) };
+        self.tell_policies(id, out)?;
+        let mut behind: BTreeSet<String> = BTreeSet::new();
+        behind.extend(self.holdings(id).iter().map(|holding| format!("RecipientPolicy {}", holding.policy)));
+        let written = self.snapshot.route(&line.route).map(|route| &route.spec.rules);
+        for rule in written.into_iter().flatten().filter(|rule| rule.name == line.rule) {
+            behind.extend(rule.delivery.backend_refs.iter().map(|each| {
+                let namespace = each.namespace.as_deref().unwrap_or(&line.route.namespace);
+                format!("MailBackend {namespace}/{}", each.name)
+            }));
+        }
+        behind.iter().try_for_each(|object| tell_findings(self.compiled, object, out))
+    }
+
     /// What became of the recipient at the strongest match.
     fn outcome(&self, line: &Line, decision: &Decision) -> String {
-        let rules = match &line.standing {
-            Standing::Listed { rules, .. } => rules.as_slice(),
-            Standing::NotDelegated | Standing::NotAttached => &[],
-        };
-        let usable = rules.iter().any(|rule| recipient::usable(self.plan, *rule).is_some());
+        let listing = line.listing(self.index);
+        let usable = listing.is_some_and(|listing| recipient::usable(self.plan, listing.rule).is_some());
         match decision {
             Decision::Route { .. } => "takes it".to_owned(),
             Decision::Refuse(_) if ranking::is_unknown(line) => "might take it, but can't be read".to_owned(),

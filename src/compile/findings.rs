@@ -1,5 +1,7 @@
 //! The findings of one compilation, gathered.
 
+use std::collections::HashSet;
+
 use crate::api::ApiKind;
 use crate::plan::{Finding, ObjectName, Reason};
 
@@ -27,18 +29,37 @@ impl Findings {
         });
     }
 
+    /// Where compile says in words what is wrong with a field, the pattern that the field breaks too
+    /// says nothing more.
+    fn drop_patterns(&mut self) {
+        let in_words: HashSet<(String, String)> = self
+            .found
+            .iter()
+            .filter(|finding| finding.reason == Reason::Invalid && !finding.message.starts_with(PATTERN))
+            .map(|finding| (finding.object.clone(), finding.field.clone()))
+            .collect();
+        self.found.retain(|finding| {
+            let place = (finding.object.clone(), finding.field.clone());
+            !finding.message.starts_with(PATTERN) || !in_words.contains(&place)
+        });
+    }
+
     /// By object, then in the order of the fields; each thing once.
     pub(super) fn finish(mut self) -> Vec<Finding> {
         let key = |finding: &Finding| {
             (finding.object.clone(), natural(&finding.field), finding.reason, finding.message.clone())
         };
         self.found.sort_by_cached_key(key);
+        self.drop_patterns();
         self.found.dedup_by(|a, b| {
             (&a.object, &a.field, a.reason) == (&b.object, &b.field, b.reason) && told_once(a, b)
         });
         self.found
     }
 }
+
+/// What a bound says of a text that does not fit its pattern.
+const PATTERN: &str = "must match ";
 
 /// A match that is shadowed on several listeners is told once, whoever the winners are.
 fn told_once(a: &Finding, b: &Finding) -> bool {

@@ -132,7 +132,7 @@ fn assemble<'a>(
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
     let Rules { rules, backends, written_backends, holdings, undelegated, .. } = rules;
-    let mut trace = Trace { lines: trace::lines(attached, &compiled, undelegated), holdings };
+    let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated), holdings };
     trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
     advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
     for (attached, compiled) in attached.iter().zip(&compiled) {
@@ -189,13 +189,16 @@ fn tables(
             let routes = |route: &Attached<'_>| route.listeners[*earlier] == route.listeners[index];
             classes.of[*earlier] == *class && attached.iter().all(routes)
         });
-        let table = same.map(|earlier| Arc::clone(&tables[earlier])).unwrap_or_else(|| {
-            let on_listener = attached.iter().zip(compiled).filter_map(|(attached, compiled)| {
-                let by = attached.listeners[index]?;
-                Some(OnListener { route: attached.name, by, rules: &compiled[*class] })
-            });
-            Arc::new(builder.build(on_listener.collect(), findings))
-        });
+        let table = match same {
+            Some(earlier) => Arc::clone(&tables[earlier]),
+            None => {
+                let on_listener = attached.iter().zip(compiled).filter_map(|(attached, compiled)| {
+                    let by = attached.listeners[index]?;
+                    Some(OnListener { route: attached.name, by, rules: &compiled[*class] })
+                });
+                Arc::new(builder.build(on_listener.collect(), findings))
+            }
+        };
         tables.push(table);
     }
     tables

@@ -190,7 +190,15 @@ impl<'a> Policies<'a> {
         let field = format!("spec.targetRefs[{index}]");
         let target = Target::of(name, target);
         if !target.exists(self.snapshot) {
-            let message = format!("there is no {target}: the policy holds for nothing there");
+            let Target { kind, name: aimed, section } = &target;
+            let part = match kind {
+                TargetKind::MailGateway => "listener",
+                TargetKind::MailRoute => "rule",
+            };
+            let section =
+                section.as_ref().map(|section| format!(" with a {part} {section}")).unwrap_or_default();
+            let message =
+                format!("there is no {kind:?} {aimed}{section}: the policy holds for nothing there");
             findings.report((ApiKind::Policy, name), Reason::TargetNotFound, field, message);
             return;
         }

@@ -192,7 +192,7 @@ impl Rules<'_, '_> {
                 // It takes no mail, so it harms none.
                 (_, 0) => {}
                 (Ok(backend), weight) => {
-                    backends.iter_mut().for_each(|all| all.push((Arc::clone(&backend), weight)))
+                    backends.iter_mut().for_each(|all| all.push((Arc::clone(&backend), weight)));
                 }
                 (Err(()), _) => backends = None,
             }
@@ -234,7 +234,7 @@ impl Rules<'_, '_> {
             );
             return Err(Some((Reason::RefNotPermitted, message)));
         }
-        self.known.get(&name).and_then(|backend| backend.clone()).ok_or(None)
+        self.known.get(&name).and_then(Clone::clone).ok_or(None)
     }
 
     /// What becomes of the recipients of a rule on a listener.

@@ -58,7 +58,8 @@ impl Snapshot {
         self.of_kind(ApiKind::Route).filter_map(|(name, object)| Some((name, as_route(object)?)))
     }
 
-    pub(super) fn route(&self, name: &ObjectName) -> Option<&MailRoute> {
+    /// A route.
+    pub fn route(&self, name: &ObjectName) -> Option<&MailRoute> {
         self.find(ApiKind::Route, name).and_then(as_route)
     }
 

@@ -1,9 +1,12 @@
 //! How a plan came about: what became of each match, and which policies hold for each rule. Read by
 //! `explain`; the data path has no use for it.
 
-use super::attach::{Attached, By};
+use std::collections::HashSet;
+
+use super::attach::{self, Attached, By};
 use super::route::{self, Compiled, Match};
 use super::snapshot::Snapshot;
+use crate::api::MailRoute;
 use crate::plan::ObjectName;
 use crate::route::{DomainPattern, LocalPart, RuleId, SenderPattern};
 
@@ -38,18 +41,21 @@ pub struct Line {
 /// Whether a match is in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Yes.
-    Listed {
-        /// For these rules: one for each group of listeners that have the same policies.
-        rules: Vec<RuleId>,
-        /// For each listener as written, whether the route attaches, and then whether it names the
-        /// listener rather than the whole gateway.
-        by_section: Vec<Option<bool>>,
-    },
+    /// Yes: for each listener as written, how, or `None` where the route does not attach to it.
+    Listed(Vec<Option<Listing>>),
     /// No: its domain is not delegated to the route's namespace.
     NotDelegated,
     /// No: the route names the gateway, but attaches to none of its listeners.
     NotAttached,
+}
+
+/// How a match is in the table of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// For this rule.
+    pub rule: RuleId,
+    /// Whether the route names the listener rather than the whole gateway.
+    pub by_section: bool,
 }
 
 /// A policy that holds for a rule.
@@ -64,26 +70,38 @@ pub struct Holding {
 }
 
 impl Line {
+    /// How it is in the table of a listener.
+    pub fn listing(&self, listener: usize) -> Option<Listing> {
+        match &self.standing {
+            Standing::Listed(listings) => listings.get(listener).copied().flatten(),
+            Standing::NotDelegated | Standing::NotAttached => None,
+        }
+    }
+
     pub(super) fn new((route, rule): (&ObjectName, &str), read: Match, standing: Standing) -> Self {
         let Match { field, domain, local_part, sender } = read;
         Self { route: route.clone(), rule: rule.to_owned(), field, domain, local_part, sender, standing }
     }
 }
 
-/// The matches of attached routes.
+/// The matches of attached routes. `classes` has the list of rules that each listener sees.
 pub(super) fn lines(
     attached: &[Attached<'_>],
     compiled: &[Vec<Vec<Compiled>>],
+    classes: &[usize],
     undelegated: Vec<Line>,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (attached, classes) in attached.iter().zip(compiled) {
+    for (attached, compiled) in attached.iter().zip(compiled) {
         for (index, rule) in attached.route.spec.rules.iter().enumerate() {
-            let rules: Vec<&Compiled> = classes.iter().filter_map(|class| class.get(index)).collect();
-            let ids: Vec<RuleId> = rules.iter().map(|compiled| compiled.rule).collect();
-            for matched in rules.first().iter().flat_map(|compiled| compiled.matches.iter()) {
-                let by_section = attached.listeners.iter().map(|by| by.map(|by| by == By::Section)).collect();
-                let standing = Standing::Listed { rules: ids.clone(), by_section };
+            let listing = |(by, class): (&Option<By>, &usize)| {
+                let rule = compiled.get(*class)?.get(index)?.rule;
+                by.map(|by| Listing { rule, by_section: by == By::Section })
+            };
+            let listings: Vec<_> = attached.listeners.iter().zip(classes).map(listing).collect();
+            let first = compiled.first().and_then(|rules| rules.get(index));
+            for matched in first.iter().flat_map(|compiled| compiled.matches.iter()) {
+                let standing = Standing::Listed(listings.clone());
                 lines.push(Line::new((attached.name, &rule.name), matched.clone(), standing));
             }
         }
@@ -96,12 +114,13 @@ pub(super) fn lines(
 pub(super) fn unattached<'a>(
     snapshot: &'a Snapshot,
     gateway: &'a ObjectName,
-    attached: &'a [Attached<'_>],
+    attached: &[Attached<'a>],
 ) -> impl Iterator<Item = Line> + 'a {
-    let names_it = |(name, route): &(&ObjectName, &crate::api::MailRoute)| {
+    let attached: HashSet<&ObjectName> = attached.iter().map(|attached| attached.name).collect();
+    let names_it = move |(name, route): &(&ObjectName, &MailRoute)| {
         let parents = &route.spec.parent_refs;
-        let named = parents.iter().any(|parent| super::attach::parent_name(parent, name) == *gateway);
-        named && !attached.iter().any(|attached| attached.name == *name)
+        let named = parents.iter().any(|parent| attach::parent_name(parent, name) == *gateway);
+        named && !attached.contains(name)
     };
     snapshot.routes().filter(names_it).flat_map(|(name, route)| {
         let rules = route.spec.rules.iter().enumerate();

@@ -99,16 +99,18 @@ fn typed(kind: ApiKind, node: Node) -> Result<Object, Vec<Problem>> {
             (tree.place_of(&path), message)
         })
         .collect();
-    match read {
+    let object = match read {
         Ok(object) => {
             problems.extend(anonymous(&object, &tree));
-            if problems.is_empty() { Ok(object) } else { Err(problems) }
+            Some(object)
         }
         Err(error) => {
             problems.push(failure(kind, &tree, &track.path(), &error));
-            Err(problems)
+            None
         }
-    }
+    };
+    problems.sort();
+    object.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 /// Metadata is free-form, `apiVersion` and `kind` have been read, status is not ours to read. Of the

@@ -38,7 +38,7 @@ fn problems(text: &str) -> Vec<String> {
 #[test]
 fn reads_documents_lists_and_json_of_a_folder_but_not_below_it() {
     let list =
-        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata: {name: n}\n";
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata: {name: ns}\n";
     let json =
         r#"{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}}"#;
     let two = format!("---\n{BACKEND}---\n---\n{}", BACKEND.replace("name: a,", "name: b,"));
@@ -54,7 +54,7 @@ fn reads_documents_lists_and_json_of_a_folder_but_not_below_it() {
     let loaded = load(&folder).unwrap();
     assert_eq!(
         names(&loaded),
-        ["MailBackend app/a", "MailBackend app/b", "Secret default/s", "Namespace /n"]
+        ["MailBackend app/a", "MailBackend app/b", "Secret default/s", "Namespace /ns"]
     );
     let secret = loaded.snapshot.objects().find_map(|(_, object)| match object {
         Object::Secret(secret) => secret.data.as_ref()?.get("k").map(|octets| octets.0.clone()),
@@ -72,7 +72,7 @@ fn a_file_that_is_named_is_read_whatever_it_is_called() {
 #[test]
 fn other_kinds_are_left_out_with_a_warning() {
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 1}\n";
-    let knative = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: web, namespace: n}\n";
+    let knative = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: web, namespace: ns}\n";
     let folder = with(&[("a.yaml", BACKEND), ("b.yaml", deployment), ("c.yaml", knative)]);
     let loaded = load(&folder).unwrap();
     assert_eq!(names(&loaded), ["MailBackend app/a"]);
@@ -81,19 +81,19 @@ fn other_kinds_are_left_out_with_a_warning() {
         told,
         [
             "warning: Deployment default/web: Unused: mailchute reads nothing of this kind (apps/v1)",
-            "warning: Service n/web: Unused: mailchute reads nothing of this kind (serving.knative.dev/v1)",
+            "warning: Service ns/web: Unused: mailchute reads nothing of this kind (serving.knative.dev/v1)",
         ]
     );
 }
 
 #[test]
 fn errors_name_line_and_column() {
-    let field =
-        BACKEND.replace("spec: {http:", "spec:\n  maxInFlight: 3\n  http: {ulr: x,").replace("/\"}}", "/\"}");
+    let spec = "spec:\n  maxInFlight: 3\n  http: {ulr: x, url: \"http://x.test/\"}\n";
+    let field = BACKEND.replace("spec: {http: {url: \"http://x.test/\"}}\n", spec);
     let bad_type = BACKEND.replace("spec: {", "spec: {limits: {maxInFlight: many}, ");
     for (text, expected) in [
         (&*field, &["5:16: unknown field spec.maxInFlight", "6:15: unknown field spec.http.ulr"][..]),
-        (&bad_type, &["4:31: spec.limits.maxInFlight: invalid type"]),
+        (&bad_type, &["4:30: spec.limits.maxInFlight: invalid type"]),
         ("a: [1\nb: 2\n", &["2:"]),
         ("a: 1\na: 2\n", &["2:1: "]),
         ("kind: MailBackend\n", &["1:1: a Kubernetes object needs apiVersion"]),
@@ -107,9 +107,9 @@ fn errors_name_line_and_column() {
             &["1:13: mailchute.dev/v1alpha1 has no kind MailBox"],
         ),
         ("apiVersion: v2\nkind: Secret\n", &["1:13: Secret is not of v2"]),
-        ("apiVersion: v1\nkind: Secret\nmetadata: {namespace: n}\n", &["3:11: Secret needs metadata.name"]),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {namespace: ns}\n", &["3:11: Secret needs metadata.name"]),
         (
-            "apiVersion: v1\nkind: Secret\nmetadata: {name: n}\nsringData: {a: b}\n",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: ns}\nsringData: {a: b}\n",
             &["4:12: unknown field sringData"],
         ),
         (&format!("{BACKEND}---\n{BACKEND}"), &["6:1: MailBackend app/a is there twice"]),
@@ -127,7 +127,7 @@ fn what_a_secret_holds_is_never_told() {
     for data in
         ["data: {k: \"hunter2!\"}", "stringData: {k: 31337}", "stringData: hunter2", "data: {k: [hunter2]}"]
     {
-        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: n}}\n{data}\n");
+        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: ns}}\n{data}\n");
         let told = problems(&text).join("\n");
         assert!(!told.contains("hunter2") && !told.contains("31337"), "{told}");
     }
@@ -136,7 +136,7 @@ fn what_a_secret_holds_is_never_told() {
 #[test]
 fn metadata_is_free_form_and_status_is_not_read() {
     let text = "apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\n\
-                metadata: {name: a, labels: {x: y}, annotations: {z: \"1\"}, whatever: 1}\n\
+                metadata: {name: a, labels: {x: z}, annotations: {w: \"1\"}, whatever: 1}\n\
                 spec: {http: {url: \"http://x.test/\"}}\nstatus: {whatever: 1}\n";
     assert!(load(&with(&[("a.yaml", text)])).is_ok());
 }

@@ -70,8 +70,8 @@ impl<'a> Contest<'a> {
 }
 
 fn place(plan: &Plan, listener: usize, line: &Line, key: &AddressKey, sender: &ReversePath) -> Place {
-    let (rules, by_section) = match &line.standing {
-        Standing::Listed { rules, by_section } => (rules, by_section),
+    let listings = match &line.standing {
+        Standing::Listed(listings) => listings,
         Standing::NotDelegated => {
             return Place::Out("out: the domain is not delegated to its namespace");
         }
@@ -80,9 +80,9 @@ fn place(plan: &Plan, listener: usize, line: &Line, key: &AddressKey, sender: &R
     let Some(delegation) = plan.gateway.delegation(&key.domain) else {
         return Place::Out("out: the domain is none of the gateway's");
     };
-    if !rules.iter().any(|rule| plan.is_open(delegation, *rule)) {
+    if !listings.iter().flatten().any(|listing| plan.is_open(delegation, listing.rule)) {
         Place::Out("out: the domain is delegated, by a more specific entry, to other namespaces")
-    } else if by_section.get(listener).copied().flatten().is_none() {
+    } else if line.listing(listener).is_none() {
         Place::Out("out: its route does not attach to this listener")
     } else if !means(plan, line, key, sender, true) {
         Place::Out("out: it means other senders")
@@ -140,9 +140,6 @@ fn strength(separators: &Separators, listener: usize, line: &Line) -> Strength {
         LocalPart::RegularExpression(..) => (4, Reverse(0)),
         LocalPart::Any | LocalPart::Unknown => (5, Reverse(0)),
     };
-    let by_section = match &line.standing {
-        Standing::Listed { by_section, .. } => by_section.get(listener).copied().flatten(),
-        Standing::NotDelegated | Standing::NotAttached => None,
-    };
-    (domain, local_part, line.sender.is_none(), by_section != Some(true))
+    let by_section = line.listing(listener).is_some_and(|listing| listing.by_section);
+    (domain, local_part, line.sender.is_none(), !by_section)
 }

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench micro -- <filter>`. The whole path is measured by `load`, not here.
 
+mod compile;
 mod routes;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -9,6 +10,6 @@ use criterion::{Criterion, criterion_group, criterion_main};
 criterion_group! {
     name = micro;
     config = Criterion::default();
-    targets = routes::table, routes::patterns, routes::list
+    targets = compile::compilations, routes::table, routes::patterns, routes::list
 }
 criterion_main!(micro);
