@@ -205,9 +205,12 @@ impl Header {
     pub fn message_id_text(&self, message: &Message) -> Option<String> {
         let content = self.message_id.clone()?;
         let head = content.start..content.end.min(content.start + MAX_LINE);
-        let raw = Lines::new(message).octets(head).into_owned();
-        let text: String = String::from_utf8_lossy(&raw).chars().filter(|c| !c.is_control()).collect();
-        let inner = text.split_once('<').map_or(text.as_str(), |(_, rest)| rest);
+        let raw = Lines::new(message).octets(head);
+        let mut text = String::from_utf8_lossy(&raw);
+        if text.contains(char::is_control) {
+            text.to_mut().retain(|c| !c.is_control());
+        }
+        let inner = text.split_once('<').map_or(&*text, |(_, rest)| rest);
         let inner = inner.split_once('>').map_or(inner, |(id, _)| id).trim();
         (!inner.is_empty()).then(|| inner.to_owned())
     }

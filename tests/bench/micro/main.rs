@@ -3,6 +3,7 @@
 //! `cargo bench --bench micro -- <filter>`. The whole path is measured by `load`, not here.
 
 mod compile;
+mod engine;
 mod routes;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -10,6 +11,6 @@ use criterion::{Criterion, criterion_group, criterion_main};
 criterion_group! {
     name = micro;
     config = Criterion::default();
-    targets = compile::compilations, routes::table, routes::patterns, routes::list
+    targets = engine::message, engine::unstuff, compile::compilations, routes::table, routes::patterns, routes::list
 }
 criterion_main!(micro);
