@@ -50,8 +50,8 @@ pub(crate) fn loses_nothing() {
                 kills.0 += 1;
             } else {
                 backend.kill();
-                if random.random() {
-                    // Down for so long that a sender hears of it.
+                if kills.1 == 0 || random.random() {
+                    // Down for so long that a sender hears of it; the first time always.
                     let deferred = ledger.deferred.load(Ordering::Relaxed);
                     until_true("a sender is deferred", || {
                         ledger.deferred.load(Ordering::Relaxed) > deferred || ledger.count() == messages
