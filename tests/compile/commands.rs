@@ -7,7 +7,7 @@ use mailchute::commands::Exit;
 use mailchute::commands::check::{self, CheckArgs};
 use mailchute::commands::explain::{self, ExplainArgs};
 
-use super::{folder, golden, inputs};
+use super::{directives, folder, golden, inputs};
 
 fn run_check(files: Vec<PathBuf>, strict: bool) -> (Exit, String) {
     let mut out = Vec::new();
@@ -98,6 +98,36 @@ fn explain_prints_the_golden_reasons() {
         told.push_str(&format!("$ explain --manifests {input}.in.yaml --rcpt {rcpt}{sender}\n{text}\n"));
     }
     golden(&folder().join("explain.txt"), &told);
+}
+
+/// The order that `explain` tells is the order that decides.
+#[test]
+fn explain_names_the_rule_that_takes_it_as_the_strongest() {
+    let mut compared = 0;
+    for input in inputs() {
+        let name = input.file_name().unwrap().to_string_lossy().replace(".in.yaml", "");
+        let text = fs::read_to_string(&input).unwrap();
+        for ask in directives(&text, "ask") {
+            let words: Vec<&str> = ask.split_whitespace().collect();
+            let sender = words.iter().position(|word| *word == "from").map(|at| words[at + 1]);
+            let told = run_explain(&name, words[0], sender).1;
+            let mut taker = None;
+            for line in told.lines() {
+                if let Some(route) = line.strip_prefix("  route      ") {
+                    taker = Some(route.split_once(", rule ").unwrap());
+                } else if line.ends_with(": takes it") {
+                    let (route, rule) = taker.take().unwrap();
+                    assert!(
+                        line.contains(&format!("{route} ")) && line.contains(&format!("(rule {rule})")),
+                        "{told}"
+                    );
+                    compared += 1;
+                }
+            }
+            assert_eq!(taker, None, "{told}");
+        }
+    }
+    assert!(compared > 40, "{compared}");
 }
 
 #[test]
