@@ -1,6 +1,5 @@
 //! What goes to a backend, and what comes back.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -61,8 +60,6 @@ pub struct SessionFacts {
     pub source: Arc<str>,
     /// The client.
     pub client: Client,
-    /// The address the client connected to.
-    pub server: IpAddr,
     /// How it greeted.
     pub greeting: Greeting,
 }

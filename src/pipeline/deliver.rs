@@ -79,7 +79,7 @@ impl Session {
             id = %delivery.id, client = %self.client.address, listener = &*self.door.listener,
             route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
             recipients = delivery.envelope.recipients.len(), code = reply.code(),
-            trace_id = %delivery.trace.trace_id, took_ms = moment.started.elapsed().as_millis(), "message"
+            trace_id = %delivery.trace.trace_id, took_ms = u64::try_from(moment.started.elapsed().as_millis()).unwrap_or(u64::MAX), "message"
         );
         answer(reply)
     }
@@ -143,7 +143,7 @@ impl Session {
             .cloned()
             .unwrap_or(Greeting { protocol: Protocol::Smtp, name: GreetingName::Other([].into()) });
         let source = Arc::clone(&self.door.source);
-        SessionFacts { source, client: self.client, server: self.server, greeting }
+        SessionFacts { source, client: self.client, greeting }
     }
 }
 

@@ -1,6 +1,5 @@
 //! One connection's questions, answered.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +57,6 @@ impl From<Answer> for Answered {
 pub struct Session {
     pub(super) door: Arc<Door>,
     pub(super) client: Client,
-    pub(super) server: IpAddr,
     pub(super) greeting: Option<Box<Greeting>>,
     pub(super) transaction: Option<Box<Transaction>>,
     /// Refused recipients, while none was accepted.
@@ -68,8 +66,8 @@ pub struct Session {
 
 impl Session {
     /// A client has come through a door.
-    pub fn new(door: Arc<Door>, client: Client, server: IpAddr) -> Self {
-        Self { door, client, server, greeting: None, transaction: None, refused: 0, accepted_one: false }
+    pub fn new(door: Arc<Door>, client: Client) -> Self {
+        Self { door, client, greeting: None, transaction: None, refused: 0, accepted_one: false }
     }
 
     /// Answers a question of the engine that needs no waiting: any but the message.

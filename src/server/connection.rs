@@ -53,7 +53,10 @@ pub(super) async fn serve<F: Fn() -> Pressure>(
     match ending {
         Ok(Ending::Closed(outcome)) => {
             drop(connection);
-            socket.close().await;
+            // Whoever said QUIT waits for nothing that a reset could cost it.
+            if outcome != SessionOutcome::Quit {
+                socket.close().await;
+            }
             outcome
         }
         Ok(Ending::Cut) => SessionOutcome::Drained,

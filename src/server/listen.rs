@@ -264,11 +264,10 @@ async fn session(
     config: Arc<smtp::Config>,
     refusal: Option<Reply>,
 ) {
-    let Ok(local) = stream.local_addr() else { return };
     let active = door.metrics.session();
     let connection = Connection {
         engine: Session::new(config),
-        pipeline: pipeline::Session::new(Arc::clone(&door), client, local.ip().to_canonical()),
+        pipeline: pipeline::Session::new(Arc::clone(&door), client),
         metrics: &door.metrics,
         phases,
         refusal,

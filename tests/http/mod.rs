@@ -71,7 +71,6 @@ fn delivery(recipients: &[&str]) -> Delivery {
         session: Arc::new(SessionFacts {
             source: "/mailchute/test/gateway/mx".into(),
             client: Client { address: "192.0.2.7".parse().unwrap(), port: 4321 },
-            server: "192.0.2.1".parse().unwrap(),
             greeting: Greeting { protocol: Protocol::Esmtp, name: GreetingName::Other((*b"x").into()) },
         }),
         route: "test/route".into(),

@@ -50,7 +50,6 @@ fn delivery() -> Delivery {
         session: Arc::new(SessionFacts {
             source: "/mailchute/mail-system/public/mx".into(),
             client: Client { address: "192.0.2.7".parse().unwrap(), port: 41234 },
-            server: "192.0.2.1".parse().unwrap(),
             greeting: Greeting {
                 protocol: Protocol::Esmtp,
                 name: GreetingName::Host(Host::parse(b"mail.example.net", false).unwrap()),
