@@ -42,7 +42,7 @@ pub enum LocalPartKind {
     /// The local part itself.
     #[default]
     Exact,
-    /// `*` stands for any number of characters, everything else for itself.
+    /// `*` stands for any number of characters, `?` for one, everything else for itself.
     Wildcard,
     /// A regular expression of linear time (no look-around, no back-references), matched against the whole local part.
     RegularExpression,

@@ -263,7 +263,7 @@ impl Rules<'_, '_> {
             backends: backends.iter().map(|(backend, weight)| self.weighted(backend, *weight)).collect(),
             timeouts: Timeouts {
                 total: delivery.timeouts.total.as_std(),
-                connect: delivery.timeouts.connect.as_std(),
+                connect: delivery.timeouts.connect.min(delivery.timeouts.total).as_std(),
             },
             retry: Retry {
                 attempts: delivery.retry.attempts,
