@@ -1,6 +1,6 @@
 //! The twins of the CEL rules: files meet no API server.
 //!
-//! One function for each object of [`rules::ALL`](crate::api::rules::ALL); what is said comes from
+//! One function for each object of [`rules::ALL`]; what is said comes from
 //! there, so that kubectl and `check` say the same.
 
 use super::defaults;

@@ -46,7 +46,7 @@ pub struct Plan {
     pub gateway: Gateway,
     /// Listeners that can be opened.
     pub listeners: Vec<Arc<Listener>>,
-    /// Rules, by [`RuleId`](crate::route::RuleId).
+    /// Rules, by [`RuleId`].
     pub rules: Vec<Arc<Rule>>,
     /// Backends that usable rules name, by [`BackendId`].
     pub backends: Vec<Arc<Backend>>,

@@ -18,9 +18,8 @@ fn replies(acts: Vec<Act>, backend: &str) -> Vec<String> {
     let port = free_port();
     let fields = format!("circuit: {{consecutiveFailures: 1000}}\n{backend}");
     let yaml = Manifests::listening(port).route("all", "domain: example.org", server.address, &fields);
-    let yaml = yaml
-        .yaml()
-        .replace("name: all}]}", "name: all}], retry: {attempts: 0}, timeouts: {total: 1s}}");
+    let yaml =
+        yaml.yaml().replace("name: all}]}", "name: all}], retry: {attempts: 0}, timeouts: {total: 1s}}");
     let front_end = FrontEnd::start_with(port, &yaml, &[]);
     let mut client = Client::greeted(front_end.smtp);
     let texts = (0..count).map(|_| {
