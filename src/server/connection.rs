@@ -6,7 +6,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::task::coop;
+use tokio::time::{self, timeout};
 
 use super::guard;
 use super::pace::Pace;
@@ -93,17 +94,19 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
     async fn run(&mut self, socket: &mut Socket) -> io::Result<Ending> {
         let (mut out, mut pace) = (Vec::new(), Pace::default());
         let mut outcome = SessionOutcome::Disconnected;
-        let mut draining = false;
+        let (mut draining, mut in_data) = (false, false);
         loop {
             let done = self.act(socket, &mut out, &mut outcome).await?;
+            // Patience begins anew behind each reply, and where BDAT begins without one.
+            if !out.is_empty() || self.engine.in_data() != in_data {
+                pace = Pace::default();
+                in_data = self.engine.in_data();
+            }
             if !out.is_empty() {
                 socket.write(&mut out).await?;
             }
             if matches!(done, Done::Close) {
                 return Ok(Ending::Closed(outcome));
-            }
-            if !self.engine.in_data() {
-                pace = Pace::default();
             }
             match self.wait(socket, &mut pace, draining).await? {
                 Waited::Read(octets) if octets.is_empty() => self.engine.end_of_input(),
@@ -168,35 +171,37 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
         };
         if answered.hold > Duration::ZERO {
             socket.write(out).await?;
-            tokio::time::sleep(answered.hold).await;
+            time::sleep(answered.hold).await;
         }
         self.engine.answer(answered.answer);
         Ok(())
     }
 
     async fn wait(&mut self, socket: &Socket, pace: &mut Pace, draining: bool) -> io::Result<Waited> {
+        // A client that never lets us wait must neither hold up other sessions nor miss the end.
+        coop::consume_budget().await;
+        if !draining && *self.phases.borrow() >= Phase::Draining {
+            return Ok(Waited::Draining);
+        }
         let in_data = self.engine.in_data();
         let appetite = if in_data { Appetite::Data } else { Appetite::Commands };
-        match socket.try_read(appetite) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => {
-                let octets = other?;
-                pace.note(octets.len(), Duration::ZERO);
-                return Ok(Waited::Read(octets));
+        let patience = pace.patience(self.engine.deadline((self.pressure)()));
+        let started = time::Instant::now();
+        let waited = match socket.try_read(appetite) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let read = async {
+                    tokio::select! {
+                        read = socket.read(appetite) => read.map(Waited::Read),
+                        () = reached(&mut self.phases, Phase::Draining), if !draining => Ok(Waited::Draining),
+                    }
+                };
+                timeout(patience, read).await.unwrap_or(Ok(Waited::TooSlow))?
             }
-        }
-        let grace = self.engine.deadline((self.pressure)());
-        let patience = if in_data { pace.patience(grace) } else { grace };
-        let started = Instant::now();
-        let read = async {
-            tokio::select! {
-                read = socket.read(appetite) => read.map(Waited::Read),
-                () = reached(&mut self.phases, Phase::Draining), if !draining => Ok(Waited::Draining),
-            }
+            read => Waited::Read(read?),
         };
-        let waited = timeout(patience, read).await.unwrap_or(Ok(Waited::TooSlow))?;
-        if let Waited::Read(octets) = &waited {
-            pace.note(octets.len(), started.elapsed());
+        match &waited {
+            Waited::Read(octets) if in_data => pace.note_data(octets.len(), started.elapsed()),
+            _ => pace.note(started.elapsed()),
         }
         Ok(waited)
     }

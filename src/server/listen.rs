@@ -85,7 +85,8 @@ impl Server {
         for name in gone {
             if let Some(open) = self.open.remove(&name) {
                 open.phase.send_replace(Phase::Draining);
-                self.let_drain(open);
+                // Its port may be that of a new listener, so it has to be free by then.
+                self.let_drain(open).await;
                 tracing::info!(listener = %name, "listener closed");
             }
         }
@@ -116,23 +117,21 @@ impl Server {
             open.phase.send_replace(Phase::Draining);
         }
         for open in ports {
-            self.let_drain(open);
+            self.let_drain(open).await;
         }
         while self.sessions.join_next().await.is_some() {}
     }
 
-    fn let_drain(&mut self, open: Open) {
+    /// Waits until the port is closed; its sessions, which are told to end, go on without us.
+    async fn let_drain(&mut self, open: Open) {
         let patience = self.options.drain_timeout;
+        let Open { port, phase, accepting, .. } = open;
+        let Ok(mut sessions) = accepting.await else { return };
         self.sessions.spawn(async move {
-            let Ok(mut sessions) = open.accepting.await else { return };
             let all = async { while sessions.join_next().await.is_some() {} };
             if tokio::time::timeout(patience, all).await.is_err() {
-                tracing::warn!(
-                    port = open.port,
-                    sessions = sessions.len(),
-                    "drain timeout, sessions are cut"
-                );
-                open.phase.send_replace(Phase::Cut);
+                tracing::warn!(port, sessions = sessions.len(), "drain timeout, sessions are cut");
+                phase.send_replace(Phase::Cut);
                 while sessions.join_next().await.is_some() {}
             }
         });

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::task::coop;
 use tokio::time::timeout;
 
 use crate::mail::body::LARGEST_SEGMENT;
@@ -96,7 +97,8 @@ impl Socket {
                 let read = BUFFER.with_borrow_mut(|buffer| self.0.try_read(buffer));
                 match read {
                     Ok(0) => return,
-                    Ok(_) => {}
+                    // Whoever goes on talking must not keep us from looking at the time.
+                    Ok(_) => coop::consume_budget().await,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         if self.0.readable().await.is_err() {
                             return;

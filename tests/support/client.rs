@@ -112,6 +112,11 @@ impl Client {
         self.expect("DATA", 354);
     }
 
+    /// The same connection for someone else to write to.
+    pub(crate) fn writer(&self) -> TcpStream {
+        self.reader.get_ref().try_clone().unwrap()
+    }
+
     /// Says no more, and goes on to listen.
     pub(crate) fn finish(&mut self) {
         self.reader.get_mut().shutdown(Shutdown::Write).unwrap();

@@ -1,6 +1,8 @@
 //! SIGTERM: nothing is cut that can end by itself, and everyone is told.
 
+use std::io::Write;
 use std::net::TcpStream;
+use std::thread;
 
 use crate::support::client::{Client, stuffed};
 use crate::support::front_end::FrontEnd;
@@ -56,6 +58,27 @@ fn a_transfer_in_progress_gets_its_true_reply() {
         assert_eq!(client.reply().code, 421);
         assert_eq!(client.rest(), "");
     }
+    assert_eq!(front_end.wait().code(), Some(0));
+}
+
+#[test]
+fn a_client_that_never_pauses_is_told_too() {
+    let backend = Recorder::start();
+    let arguments = ["--drain-delay", "0s", "--drain-timeout", "10s"];
+    let mut front_end = FrontEnd::to_with(backend.address, &arguments);
+    let mut client = Client::greeted(front_end.smtp);
+    let mut talking = client.writer();
+    let talker = thread::spawn(move || {
+        let commands = b"NOOP\r\n".repeat(10_000);
+        while talking.write_all(&commands).is_ok() {}
+    });
+    assert_eq!(client.reply().code, 250);
+    front_end.terminate();
+    // It is cut without a reply where it is not told in time.
+    let last = std::iter::repeat_with(|| client.reply().code).find(|code| *code != 250);
+    assert_eq!(last, Some(421));
+    drop(client);
+    talker.join().unwrap();
     assert_eq!(front_end.wait().code(), Some(0));
 }
 

@@ -76,6 +76,25 @@ fn an_added_listener_opens_and_a_removed_one_closes_at_the_next_boundary() {
 }
 
 #[test]
+fn a_listener_of_another_name_takes_over_the_port() {
+    let backend = Recorder::start();
+    let port = free_port();
+    let manifests = Manifests::listening(port).all_to(backend.address);
+    let front_end = FrontEnd::start(port, &manifests, &[]);
+    let mut before = Client::greeted(front_end.smtp);
+    front_end.write(&manifests.yaml().replace("name: mx", "name: renamed"));
+    assert_eq!(before.reply().code, 421);
+    until_true("the new listener opens", || {
+        Client::connect(front_end.smtp)
+            .and_then(|mut client| client.try_reply())
+            .is_ok_and(|reply| reply.code == 220)
+    });
+    let mut client = Client::greeted(front_end.smtp);
+    assert_eq!(client.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+    assert!(backend.wait_for(1)[0].header("ce-source").ends_with("/renamed"));
+}
+
+#[test]
 fn unreadable_manifests_at_the_start_are_exit_code_65() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("broken.yaml"), "kind: [MailGateway\n").unwrap();

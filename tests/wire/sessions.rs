@@ -4,7 +4,7 @@ use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
 use crate::support::recorder::Recorder;
-use crate::support::until::until_true;
+use crate::support::until::{until, until_true};
 
 /// The third of three sessions is refused with these codes; once one has gone there is a place again.
 fn two_are_served(front_end: &FrontEnd, enhanced: &str) {
@@ -38,4 +38,20 @@ fn more_than_the_listener_takes_is_421() {
 #[test]
 fn more_than_one_client_may_have_is_421() {
     two_are_served(&with_listener("connection: {perClient: {sessions: 2}}"), "4.7.0");
+}
+
+#[test]
+fn a_command_that_comes_octet_by_octet_is_too_slow() {
+    let backend = Recorder::start();
+    // One session of one is more than 80 %: patience is 10 s.
+    let front_end = FrontEnd::to_with(backend.address, &["--max-sessions", "1"]);
+    let mut client = Client::greeted(front_end.smtp);
+    until("the server gives up", || {
+        let written = client.write(b"x");
+        (written.is_err() || front_end.metric(&["violations_total", r#"kind="too_slow""#]) > 0.0)
+            .then_some(())
+    });
+    let reply = client.reply();
+    assert_eq!((reply.code, reply.lines[0].get(..5)), (421, Some("4.4.2")));
+    front_end.wait_for_metric(&["mailchute_smtp_sessions_total", r#"outcome="timed_out""#], 1.0);
 }
