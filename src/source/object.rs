@@ -148,10 +148,25 @@ fn failure(
         ApiKind::Secret => {
             "not a value that a Secret takes here: data is base64, stringData is text".to_owned()
         }
-        _ => error.to_string(),
+        _ => in_words(&error.to_string()),
     };
     let field = display(&path);
     (tree.place_of(&path), if field.is_empty() { what } else { format!("{field}: {what}") })
+}
+
+/// The message, less names that are Rust's and not the writer's.
+fn in_words(message: &str) -> String {
+    let numbers = [
+        ("expected u8", "expected a whole number from 0 to 255"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected i32", "expected a whole number"),
+    ];
+    let found = numbers
+        .iter()
+        .find_map(|(rust, words)| message.strip_suffix(rust).map(|before| format!("{before}{words}")));
+    found.unwrap_or_else(|| message.to_owned())
 }
 
 fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
