@@ -117,6 +117,11 @@ fn errors_name_line_and_column() {
             "apiVersion: v1\nkind: Secret\nmetadata: {name: ns}\nsringData: {a: b}\n",
             &["4:12: unknown field sringData"],
         ),
+        (&BACKEND.replace("name: a,", "name: A_b,"), &["3:18: metadata.name: lower-case letters"]),
+        (
+            &BACKEND.replace("namespace: app", "namespace: a.b"),
+            &["3:32: metadata.namespace: lower-case letters"],
+        ),
         (&format!("{BACKEND}---\n{BACKEND}"), &["6:1: MailBackend app/a is there twice"]),
     ] {
         let found = problems(text);
