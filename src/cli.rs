@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{check, explain};
 use crate::telemetry::LogFormat;
 
-/// The front door for mail in a Kubernetes cluster: SMTP in, HTTP or a queue out.
+/// The front door for mail in a Kubernetes cluster: SMTP in, HTTP out.
 ///
 /// Exit codes: 0 done; 1 failed while running; 64 wrong command line; 65 wrong configuration;
 /// 71 a port or another thing of the system can't be had.
@@ -26,12 +26,13 @@ pub struct Cli {
 
 /// Logging, for every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Logging")]
 pub struct Log {
     /// What is logged, as directives of the RUST_LOG form, e.g. `info,mailchute=debug`. Default: info; warn for dev.
-    #[arg(long, global = true, env = "RUST_LOG")]
+    #[arg(long, global = true, env = "RUST_LOG", value_name = "DIRECTIVES")]
     pub log: Option<String>,
     /// How log lines look. Human on a terminal, else JSON.
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 }
 
@@ -51,8 +52,8 @@ pub enum Command {
 /// `mailchute dev`.
 #[derive(Debug, Args)]
 pub struct Dev {
-    /// Where SMTP listens, with the built-in manifests.
-    #[arg(long, default_value = "127.0.0.1:2525", value_name = "IP:PORT")]
+    /// Where SMTP listens. With your own manifests their listeners say it.
+    #[arg(long, default_value = "127.0.0.1:2525", value_name = "IP:PORT", conflicts_with = "manifests")]
     pub smtp: SocketAddr,
     /// Where page and inbox listen.
     #[arg(long, default_value = "127.0.0.1:8025", value_name = "IP:PORT")]
@@ -60,7 +61,8 @@ pub struct Dev {
     /// Where metrics and health listen.
     #[arg(long, default_value = "127.0.0.1:9464", value_name = "IP:PORT")]
     pub admin: SocketAddr,
-    /// Your own manifests instead of the built-in ones; their listeners open on 127.0.0.1.
+    /// A folder of your own manifests instead of the built-in ones; it is watched, and their listeners open on
+    /// 127.0.0.1.
     #[arg(long, value_name = "DIR")]
     pub manifests: Option<PathBuf>,
     /// Which gateway, where the manifests have several.

@@ -14,6 +14,9 @@ use crate::source::{self, Loaded};
 
 /// What to check.
 #[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 no errors; 65 errors, or with --strict also warnings; 64 wrong command line."
+)]
 pub struct CheckArgs {
     /// Files and folders of Kubernetes objects, as YAML or JSON.
     #[arg(required = true, value_name = "FILE")]

@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
         drain_delay: Duration::ZERO,
         drain_timeout: Duration::from_secs(10),
     };
-    let (page, admin) = (bind(arguments.page).await?, bind(arguments.admin).await?);
+    let (page, admin) = (bind("--page", arguments.page).await?, bind("--admin", arguments.admin).await?);
     let urls = (url(page.local_addr()), url(admin.local_addr()));
     let (mut manifests, plan, address) = match &arguments.manifests {
         Some(folder) => {
@@ -51,7 +51,8 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
         tokio::spawn(inbox.serve(page, until(stops.0))),
         tokio::spawn(Admin { metrics: metrics.clone(), readiness }.serve(admin, until(stops.1))),
     ];
-    announce(&smtp, &urls);
+    let example = arguments.manifests.is_none().then_some("anyone@example.org");
+    announce(&smtp, &urls, example);
     let printing = tokio::spawn(print(arrivals));
     loop {
         tokio::select! {
@@ -107,10 +108,12 @@ fn built_in(smtp: SocketAddr, page: &str) -> Result<Plan, Failure> {
     })
 }
 
-fn announce(smtp: &[SocketAddr], (page, admin): &(String, String)) {
+/// `example` is a recipient who is taken for sure, if there is one.
+fn announce(smtp: &[SocketAddr], (page, admin): &(String, String), example: Option<&str>) {
     println!("Mailchute is ready.\n");
     for address in smtp {
-        println!("  send mail to  {address}   e.g. swaks --server {address} --to anyone@example.org");
+        let hint = example.map(|to| format!("   e.g. swaks --server {address} --to {to}"));
+        println!("  send mail to  {address}{}", hint.unwrap_or_default());
     }
     println!("  read it at    {page}/");
     println!("  metrics at    {admin}/metrics\n");
@@ -129,9 +132,17 @@ async fn print(mut arrivals: broadcast::Receiver<Arc<Mail>>) {
     }
 }
 
+/// Recipients that a line names; the page has the rest.
+const NAMED: usize = 3;
+
 fn line(mail: &Mail) -> String {
     let printable = |text: &str| text.replace(char::is_control, "\u{fffd}");
     let from = if mail.mail_from.is_empty() { "<>" } else { &mail.mail_from };
-    let (from, to) = (printable(from), printable(&mail.rcpt_to.join(", ")));
-    format!("{}  {from} → {to}  “{}”  {} octets", mail.time, printable(&mail.subject), mail.raw.len())
+    let mut to = mail.rcpt_to.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if mail.rcpt_to.len() > NAMED {
+        to.push_str(&format!(" and {} more", mail.rcpt_to.len() - NAMED));
+    }
+    let subject = if mail.subject.is_empty() { "(no subject)" } else { &mail.subject };
+    let (from, to, subject) = (printable(from), printable(&to), printable(subject));
+    format!("{}  {from} → {to}  “{subject}”  {} octets", mail.time, mail.raw.len())
 }

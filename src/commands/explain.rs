@@ -29,11 +29,11 @@ const SOME_SENDER: &str = "someone@sender.invalid";
 /// What to explain.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ExplainArgs {
-    /// Files and folders of Kubernetes objects.
+    /// Files and folders of Kubernetes objects, as YAML or JSON; may be given several times.
     #[arg(long, required = true, value_name = "FILE")]
     pub manifests: Vec<PathBuf>,
     /// The gateway, as name or namespace/name; without it, all of them.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub gateway: Option<String>,
     /// The recipient, as in RCPT TO.
     #[arg(long, value_name = "ADDRESS")]
@@ -62,7 +62,9 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Exit> {
     let snapshot = match source::read(&args.manifests) {
         Ok(loaded) => loaded.snapshot,
         Err(unreadable) => {
-            writeln!(out, "{unreadable}")?;
+            for error in &unreadable.0 {
+                writeln!(out, "error: {error}")?;
+            }
             return Ok(Exit::Data);
         }
     };
@@ -71,8 +73,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Exit> {
     };
     let gateways: Vec<&ObjectName> = snapshot.gateways().filter(meant).collect();
     if gateways.is_empty() {
-        writeln!(out, "error: there is no such MailGateway in these files")?;
-        return Ok(Exit::Usage);
+        return no_gateway(args, &snapshot, out);
     }
     for (index, gateway) in gateways.into_iter().enumerate() {
         if index > 0 {
@@ -81,6 +82,20 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Exit> {
         explain(&snapshot, gateway, &asked, out)?;
     }
     Ok(Exit::Ok)
+}
+
+fn no_gateway(args: &ExplainArgs, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<Exit> {
+    let there: Vec<String> = snapshot.gateways().map(ToString::to_string).collect();
+    let Some(gateway) = args.gateway.as_ref().filter(|_| !there.is_empty()) else {
+        writeln!(out, "error: the manifests hold no MailGateway")?;
+        return Ok(Exit::Data);
+    };
+    writeln!(
+        out,
+        "error: --gateway {gateway}: there is no such MailGateway; there are: {}",
+        there.join(", ")
+    )?;
+    Ok(Exit::Usage)
 }
 
 /// Who is asked about.

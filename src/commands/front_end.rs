@@ -62,6 +62,9 @@ impl FrontEnd {
     fn accepted(&self) {
         self.metrics.config_accepted("files", SystemTime::now());
         if self.server.addresses().is_empty() {
+            tracing::error!(
+                "no listener is open, so no mail is taken: see what was said above of the gateway"
+            );
             self.readiness.set_not_ready("no listener is open, see the findings in the log");
         } else {
             self.readiness.set_ready();

@@ -73,8 +73,9 @@ pub(super) fn plan(loaded: &Loaded, gateway: &ObjectName) -> Option<Plan> {
 }
 
 fn log(finding: &Finding) {
-    match finding.severity {
-        Severity::Error => tracing::error!(reason = ?finding.reason, "{finding}"),
-        Severity::Warning => tracing::warn!(reason = ?finding.reason, "{finding}"),
+    let Finding { severity, reason, object, field, message } = finding;
+    match severity {
+        Severity::Error => tracing::error!(object, field, ?reason, "{message}"),
+        Severity::Warning => tracing::warn!(object, field, ?reason, "{message}"),
     }
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     let mut stopped = std::pin::pin!(front_end::stopped());
     let (mut manifests, plan) = Manifests::open(&manifests, gateway.as_deref())?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let listener = bind(admin).await?;
+    let listener = bind("--admin", admin).await?;
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
     let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone() };
     let admin = tokio::spawn(admin.serve(listener, async move {
@@ -40,10 +40,10 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Binds a port of ours that is no listener.
-pub(super) async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+/// Binds a port of ours that is no listener; `option` is what sets it.
+pub(super) async fn bind(option: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|source| Failure::System {
-        what: format!("can't listen on {address}; choose a free port, or stop what uses it"),
+        what: format!("can't listen on {address}: choose another address by {option}, or stop what uses it"),
         source,
     })
 }

@@ -16,6 +16,9 @@ use crate::admin::answer::{self, Answer};
 /// Messages on the page; the API has the rest.
 const ROWS: usize = 200;
 
+/// Recipients in a row of the list; the message's own page has the rest.
+const NAMED: usize = 3;
+
 const HTML: &str = "text/html; charset=utf-8";
 
 /// A file of the page, by its name.
@@ -132,7 +135,11 @@ fn row(main: &mut String, mail: &Mail) -> fmt::Result {
     let (time, id) = (Escaped(&mail.time), Escaped(&mail.id));
     write!(main, "<tr><td class=\"time\"><time datetime=\"{time}\">{time}</time></td><td><bdi>")?;
     write!(main, "{}</bdi></td><td>", Escaped(&mail.mail_from))?;
-    addresses(main, &mail.rcpt_to)?;
+    let named = mail.rcpt_to.len().min(NAMED);
+    addresses(main, &mail.rcpt_to[..named])?;
+    if mail.rcpt_to.len() > named {
+        write!(main, " and {} more", mail.rcpt_to.len() - named)?;
+    }
     write!(
         main,
         "</td><td class=\"subject\"><a href=\"/messages/{id}\"><bdi>{}</bdi></a>",

@@ -1,7 +1,7 @@
 //! The message is complete: read its header, stamp it, deliver it, answer.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::Instrument;
 
@@ -9,7 +9,7 @@ use super::outcome;
 use super::recipient;
 use super::session::Session;
 use super::transaction::Transaction;
-use crate::backend::{Delivery, Live, Outcome, SessionFacts};
+use crate::backend::{Cause, Delivery, Live, Outcome, SessionFacts};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
 use crate::mail::{Envelope, Greeting, GreetingName, Protocol, Recipient, TransactionId};
@@ -79,7 +79,7 @@ impl Session {
             id = %delivery.id, client = %self.client.address, listener = &*self.door.listener,
             route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
             recipients = delivery.envelope.recipients.len(), code = reply.code(),
-            trace_id = %delivery.trace.trace_id, took_ms = u64::try_from(moment.started.elapsed().as_millis()).unwrap_or(u64::MAX), "message"
+            trace_id = %delivery.trace.trace_id, took_ms = milliseconds(moment.started.elapsed()), "message"
         );
         answer(reply)
     }
@@ -161,14 +161,23 @@ struct Moment {
     started: Instant,
 }
 
+/// As a number: JSON has none of 128 bits.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 async fn hand_over(live: &Live, delivery: &Delivery) -> Reply {
     let span = telemetry::delivery_span(delivery, live.backend());
     let outcomes = live.deliver(delivery).instrument(span).await;
     if let Some(Err(failure)) = outcomes.iter().find(|outcome: &&Outcome| outcome.is_err()) {
-        tracing::warn!(
-            id = %delivery.id, backend = %live.backend().label, cause = failure.cause.as_str(),
-            detail = failure.detail, "delivery failed"
-        );
+        let (id, backend, cause) = (delivery.id, &live.backend().label, failure.cause);
+        let detail = &*failure.detail;
+        // A verdict is the application's decision and no trouble of ours.
+        if cause == Cause::Verdict {
+            tracing::debug!(%id, %backend, detail, "not accepted by the backend");
+        } else {
+            tracing::warn!(%id, %backend, cause = cause.as_str(), detail, "delivery failed");
+        }
     }
     outcome::reply_for_all(&outcomes, delivery.id)
 }

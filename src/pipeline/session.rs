@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::budget::Budget;
+use super::outcome;
 use super::recipient::Refusal;
 use super::serving::Current;
 use super::transaction::Transaction;
@@ -59,15 +60,33 @@ pub struct Session {
     pub(super) client: Client,
     pub(super) greeting: Option<Box<Greeting>>,
     pub(super) transaction: Option<Box<Transaction>>,
+    dropped: Option<Dropped>,
     /// Refused recipients, while none was accepted.
     refused: u32,
     accepted_one: bool,
 }
 
+/// A transaction that is gone. If it is answered yet, its message was refused on its way in; if not, it
+/// was abandoned.
+#[derive(Debug)]
+struct Dropped {
+    route: Arc<str>,
+    /// Octets of its message had come.
+    begun: bool,
+}
+
 impl Session {
     /// A client has come through a door.
     pub fn new(door: Arc<Door>, client: Client) -> Self {
-        Self { door, client, greeting: None, transaction: None, refused: 0, accepted_one: false }
+        Self {
+            door,
+            client,
+            greeting: None,
+            transaction: None,
+            dropped: None,
+            refused: 0,
+            accepted_one: false,
+        }
     }
 
     /// Answers a question of the engine that needs no waiting: any but the message.
@@ -107,19 +126,30 @@ impl Session {
 
     /// The transaction is gone.
     pub fn reset(&mut self) {
-        self.transaction = None;
+        if let Some(transaction) = self.transaction.take() {
+            let begun = !transaction.body.is_empty();
+            self.dropped = transaction.route().map(|route| Dropped { route: Arc::clone(route), begun });
+        }
     }
 
-    /// The connection ended in the middle of a message.
-    pub fn abandoned(&self) {
-        if let Some(transaction) =
-            self.transaction.as_ref().filter(|transaction| !transaction.body.is_empty())
-        {
-            self.count_message(transaction, MessageOutcome::Abandoned);
+    /// The engine has refused a message on its way in, for its size, its lines or the memory it takes.
+    pub fn refused(&mut self, reply: &Reply) {
+        let dropped = self.dropped.take();
+        let route = dropped.as_ref().map_or("", |dropped| &dropped.route);
+        self.door.metrics.message(route, outcome::label_of_ours(reply));
+        tracing::info!(client = %self.client.address, listener = &*self.door.listener, route, %reply, "message refused");
+    }
+
+    /// Nothing more comes of a message that has begun: the connection has ended, or another follows.
+    pub fn abandoned(&mut self) {
+        self.reset();
+        if let Some(dropped) = self.dropped.take().filter(|dropped| dropped.begun) {
+            self.door.metrics.message(&dropped.route, MessageOutcome::Abandoned);
         }
     }
 
     fn sender(&mut self, sender: Sender) -> Answer {
+        self.abandoned();
         let serving = Arc::clone(&self.door.current.borrow());
         // The listener is gone from the configuration: the session is about to be told so.
         let Some(listener) = serving.listener(&self.door.listener).map(Arc::clone) else {
@@ -154,9 +184,6 @@ impl Session {
     }
 
     pub(super) fn count_message(&self, transaction: &Transaction, outcome: MessageOutcome) {
-        let rule = transaction.group.as_ref().and_then(|group| {
-            super::recipient::usable(&transaction.serving.plan, group.rule).map(|(rule, _)| rule)
-        });
-        self.door.metrics.message(rule.map_or("", |rule| &rule.route_label), outcome);
+        self.door.metrics.message(transaction.route().map_or("", AsRef::as_ref), outcome);
     }
 }

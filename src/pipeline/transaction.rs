@@ -87,6 +87,12 @@ impl Transaction {
         Ok(())
     }
 
+    /// The route that the accepted recipients belong to, for counting.
+    pub(super) fn route(&self) -> Option<&Arc<str>> {
+        let group = self.group.as_ref()?;
+        recipient::usable(&self.serving.plan, group.rule).map(|(rule, _)| &rule.route_label)
+    }
+
     /// Whether the envelope takes more of the event's headers than it may. Counted exactly only where
     /// that may be: an octet of an address takes at most [`WIDEST`].
     fn over_header_cap(&self) -> bool {

@@ -51,6 +51,7 @@ pub(super) async fn serve<F: Fn() -> Pressure>(
             Ok(Ending::Closed(SessionOutcome::Failed))
         }
     };
+    connection.pipeline.abandoned();
     match ending {
         Ok(Ending::Closed(outcome)) => {
             drop(connection);
@@ -63,7 +64,6 @@ pub(super) async fn serve<F: Fn() -> Pressure>(
         Ok(Ending::Cut) => SessionOutcome::Drained,
         Err(error) => {
             tracing::debug!(%error, "connection lost");
-            connection.pipeline.abandoned();
             SessionOutcome::Disconnected
         }
     }
@@ -129,6 +129,8 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
         outcome: &mut SessionOutcome,
     ) -> io::Result<Done> {
         let mut since = Instant::now();
+        // The pipeline has answered the message; it counts it too.
+        let mut asked = false;
         while let Some(action) = self.engine.poll() {
             match action {
                 Action::Reply { verb, reply } => {
@@ -137,12 +139,18 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
                     self.metrics.command(verb, reply.code(), now - since);
                     since = now;
                     note(verb, &reply, outcome);
+                    if verb == Verb::Message && !std::mem::take(&mut asked) {
+                        self.pipeline.refused(&reply);
+                    }
                 }
                 Action::Ask(Question::Connect) => {
                     let answer = self.refusal.take().map_or(Answer::Accept, Answer::Refuse);
                     self.engine.answer(answer);
                 }
-                Action::Ask(question) => self.ask(question, socket, out).await?,
+                Action::Ask(question) => {
+                    asked = matches!(question, Question::Message);
+                    self.ask(question, socket, out).await?;
+                }
                 Action::Body(octets) => {
                     if let Some(reply) = self.pipeline.body(octets).await {
                         self.engine.refuse_data(reply);
@@ -208,7 +216,6 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
 
     async fn too_slow(&mut self, socket: &mut Socket) -> io::Result<Ending> {
         self.metrics.violation(Violation::TooSlow);
-        self.pipeline.abandoned();
         let mut out = Vec::new();
         reply::TOO_SLOW.encode(&mut out);
         self.metrics.command(Verb::Connect, reply::TOO_SLOW.code(), Duration::ZERO);

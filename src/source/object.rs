@@ -101,7 +101,7 @@ fn typed(kind: ApiKind, node: Node) -> Result<Object, Vec<Problem>> {
         .collect();
     let object = match read {
         Ok(object) => {
-            problems.extend(anonymous(&object, &tree));
+            problems.extend(misnamed(&object, &tree));
             Some(object)
         }
         Err(error) => {
@@ -124,9 +124,35 @@ fn matters(kind: ApiKind, path: &[Step]) -> bool {
     !free && (kind.is_ours() || path.len() == 1)
 }
 
-fn anonymous(object: &Object, tree: &Node) -> Option<Problem> {
-    let place = tree.place_of(&[Step::Field("metadata".to_owned())]);
-    object.name().is_empty().then(|| (place, format!("{} needs metadata.name", object.kind().name())))
+/// What an apiserver would say of the object's name and namespace.
+fn misnamed(object: &Object, tree: &Node) -> Option<Problem> {
+    let place = |field: &str| tree.place_of(&["metadata", field].map(|step| Step::Field(step.to_owned())));
+    if object.name().is_empty() {
+        return Some((place(""), format!("{} needs metadata.name", object.kind().name())));
+    }
+    if !is_subdomain(object.name()) {
+        let problem =
+            "metadata.name: lower-case letters, digits, `-` and `.`, a letter or digit at both ends";
+        return Some((place("name"), problem.to_owned()));
+    }
+    let is_label = is_subdomain(object.namespace()) && !object.namespace().contains('.');
+    let namespaced = object.kind() != ApiKind::Namespace;
+    (namespaced && !is_label).then(|| {
+        let problem =
+            "metadata.namespace: lower-case letters, digits and `-`, a letter or digit at both ends";
+        (place("namespace"), problem.to_owned())
+    })
+}
+
+/// RFC 1123 §2.1, in lower case, as Kubernetes has it.
+fn is_subdomain(name: &str) -> bool {
+    let alphanumeric = |octet: &u8| octet.is_ascii_lowercase() || octet.is_ascii_digit();
+    let label = |label: &str| {
+        let octets = label.as_bytes();
+        let ends = octets.first().is_some_and(alphanumeric) && octets.last().is_some_and(alphanumeric);
+        ends && octets.iter().all(|octet| alphanumeric(octet) || *octet == b'-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
 }
 
 fn failure(
@@ -148,10 +174,25 @@ fn failure(
         ApiKind::Secret => {
             "not a value that a Secret takes here: data is base64, stringData is text".to_owned()
         }
-        _ => error.to_string(),
+        _ => in_words(&error.to_string()),
     };
     let field = display(&path);
     (tree.place_of(&path), if field.is_empty() { what } else { format!("{field}: {what}") })
+}
+
+/// The message, less names that are Rust's and not the writer's.
+fn in_words(message: &str) -> String {
+    let numbers = [
+        ("expected u8", "expected a whole number from 0 to 255"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected i32", "expected a whole number"),
+    ];
+    let found = numbers
+        .iter()
+        .find_map(|(rust, words)| message.strip_suffix(rust).map(|before| format!("{before}{words}")));
+    found.unwrap_or_else(|| message.to_owned())
 }
 
 fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {

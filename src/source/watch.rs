@@ -113,7 +113,11 @@ async fn settle(pokes: &mut mpsc::Receiver<()>) {
 fn watch_folders(paths: &[PathBuf], poke: &mpsc::Sender<()>) -> Result<RecommendedWatcher, Unreadable> {
     let poke = poke.clone();
     let wrong = |file: &Path, error: &notify::Error| {
-        let problem = format!("can't be watched: {error}");
+        // Its own text names the paths once more.
+        let problem = match &error.kind {
+            notify::ErrorKind::Io(error) => format!("can't be watched: {error}"),
+            _ => format!("can't be watched: {error}"),
+        };
         Unreadable(vec![SourceError { file: file.to_owned(), place: None, problem }])
     };
     let on_event = move |event: notify::Result<notify::Event>| {

@@ -38,7 +38,7 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, YamlError> {
     let documents = serde_saphyr::from_multiple_with_options::<Spanned<Content>>(text, options());
     let documents = documents.map_err(|error| {
         let place = error.location().map(|location| (location.line(), location.column()));
-        YamlError { place, problem: one_line(&error.without_snippet().to_string()) }
+        YamlError { place, problem: plain(&error.without_snippet().to_string()) }
     })?;
     Ok(documents.into_iter().map(Node::from).filter(|node| !node.is_null()).collect())
 }
@@ -58,8 +58,11 @@ fn options() -> Options {
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// One line, without the place, which is told before it, and without what only a programmer can do.
+fn plain(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
+    text.strip_suffix(", set DuplicateKeyPolicy in Options if acceptable").unwrap_or(text).to_owned()
 }
 
 impl From<Spanned<Content>> for Node {

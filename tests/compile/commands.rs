@@ -29,6 +29,25 @@ fn run_explain(input: &str, rcpt: &str, sender: Option<&str>) -> (Exit, String) 
 }
 
 #[test]
+fn explain_names_the_gateways_there_are() {
+    let args = ExplainArgs {
+        manifests: vec![folder().join("parents.in.yaml")],
+        gateway: Some("nowhere".to_owned()),
+        rcpt: "a@example.org".to_owned(),
+        sender: None,
+        client: None,
+    };
+    let mut out = Vec::new();
+    assert_eq!(explain::run(&args, &mut out).unwrap(), Exit::Usage);
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("error: --gateway nowhere: there is no such MailGateway; there are: "),
+        "{text}"
+    );
+    assert!(text.contains("public"), "{text}");
+}
+
+#[test]
 fn check_prints_the_golden_findings() {
     for name in ["references", "parents", "everything_that_is_supported", "advice"] {
         let (exit, text) = run_check(vec![folder().join(format!("{name}.in.yaml"))], false);

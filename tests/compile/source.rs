@@ -91,11 +91,16 @@ fn errors_name_line_and_column() {
     let spec = "spec:\n  maxInFlight: 3\n  http: {ulr: x, url: \"http://x.test/\"}\n";
     let field = BACKEND.replace("spec: {http: {url: \"http://x.test/\"}}\n", spec);
     let bad_type = BACKEND.replace("spec: {", "spec: {limits: {maxInFlight: many}, ");
+    let bad_range = bad_type.replace("many", "-1");
     for (text, expected) in [
         (&*field, &["5:16: unknown field spec.maxInFlight", "6:15: unknown field spec.http.ulr"][..]),
         (&bad_type, &["4:30: spec.limits.maxInFlight: invalid type"]),
+        (
+            &bad_range,
+            &["4:30: spec.limits.maxInFlight: invalid value: integer `-1`, expected a whole number"],
+        ),
         ("a: [1\nb: 2\n", &["2:"]),
-        ("a: 1\na: 2\n", &["2:1: "]),
+        ("a: 1\na: 2\n", &["2:1: duplicate mapping key: a"]),
         ("kind: MailBackend\n", &["1:1: a Kubernetes object needs apiVersion"]),
         ("apiVersion: v1\nkind: 7\n", &["2:7: a Kubernetes object needs kind"]),
         (
@@ -112,12 +117,18 @@ fn errors_name_line_and_column() {
             "apiVersion: v1\nkind: Secret\nmetadata: {name: ns}\nsringData: {a: b}\n",
             &["4:12: unknown field sringData"],
         ),
+        (&BACKEND.replace("name: a,", "name: A_b,"), &["3:18: metadata.name: lower-case letters"]),
+        (
+            &BACKEND.replace("namespace: app", "namespace: a.b"),
+            &["3:32: metadata.namespace: lower-case letters"],
+        ),
         (&format!("{BACKEND}---\n{BACKEND}"), &["6:1: MailBackend app/a is there twice"]),
     ] {
         let found = problems(text);
         assert_eq!(found.len(), expected.len(), "{text}\n{found:#?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{text}\n{found}\n{expected}");
+            assert!(!found.contains(" at line "), "the place is told twice: {found}");
         }
     }
 }

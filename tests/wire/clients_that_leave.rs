@@ -34,6 +34,7 @@ fn disconnect_in_data_delivers_nothing() {
     drop(client);
     front_end.wait_for_metric(&["mailchute_smtp_sessions_active"], 0.0);
     assert!(backend.received().is_empty());
+    front_end.wait_for_metric(&["mailchute_messages_total", "outcome=\"abandoned\""], 1.0);
 }
 
 #[test]

@@ -10,5 +10,6 @@ mod loops;
 mod memory;
 mod pipelining;
 mod recipients;
+mod refused_messages;
 mod reload;
 mod sessions;

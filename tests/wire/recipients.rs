@@ -1,5 +1,7 @@
 //! Recipients of different routes: one transaction, one delivery group.
 
+use std::time::{Duration, Instant};
+
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -41,4 +43,21 @@ fn a_recipient_of_another_group_needs_its_own_transaction() {
         assert_eq!(received[0].header("ce-mailfrom"), "a@client.example");
         received[0].assert_carries(MESSAGE);
     }
+}
+
+#[test]
+fn from_the_twentieth_refused_recipient_on_answers_are_held_back() {
+    let backend = Recorder::start();
+    let front_end = FrontEnd::to(backend.address);
+    let mut client = Client::greeted(front_end.smtp);
+    client.expect("MAIL FROM:<a@client.example>", 250);
+    let began = Instant::now();
+    client.write("RCPT TO:<b@elsewhere.example>\r\n".repeat(20).as_bytes()).unwrap();
+    for _ in 0..19 {
+        assert_eq!(client.reply().code, 550);
+    }
+    let before = began.elapsed();
+    assert_eq!(client.reply().code, 550);
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(before < Duration::from_secs(1), "replies that waited were flushed first: {before:?}");
 }
