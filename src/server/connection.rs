@@ -159,7 +159,11 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
                 Action::Violation(violation) => {
                     self.metrics.violation(violation);
                     tracing::debug!(kind = violation.as_str(), "protocol violation");
-                    if violation != Violation::BareNewline {
+                    if !matches!(
+                        violation,
+                        Violation::BareNewline | Violation::BadLine | Violation::LineTooLong
+                    ) {
+                        // The others end the session.
                         *outcome = SessionOutcome::Expelled;
                     }
                 }
