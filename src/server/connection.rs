@@ -55,8 +55,9 @@ pub(super) async fn serve<F: Fn() -> Pressure>(
     match ending {
         Ok(Ending::Closed(outcome)) => {
             drop(connection);
-            // Whoever said QUIT waits for nothing that a reset could cost it.
-            if outcome != SessionOutcome::Quit {
+            // Deviation: whoever said QUIT, and nothing behind it, sends nothing more that could make
+            // the kernel reset the connection, so there is no need to read on.
+            if outcome != SessionOutcome::Quit || socket.has_more() {
                 socket.close().await;
             }
             outcome

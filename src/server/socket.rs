@@ -86,6 +86,11 @@ impl Socket {
         let _ = self.0.try_write(octets);
     }
 
+    /// Whether the client has sent something that was not read. What there is is taken.
+    pub(super) fn has_more(&self) -> bool {
+        self.try_read(Appetite::Commands).is_ok_and(|octets| !octets.is_empty())
+    }
+
     /// Ends the stream, then reads on for a while: data that arrives at a closed socket would make
     /// the kernel reset the connection and drop the reply on its way.
     pub(super) async fn close(mut self) {
