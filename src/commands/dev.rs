@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 
 use super::front_end::{self, FrontEnd};
-use super::manifests::{self, Manifests};
+use super::manifests::{self, Config, Manifests};
 use super::serve::bind;
 use super::{Exit, Failure};
 use crate::admin::{Admin, Readiness};
@@ -17,7 +17,6 @@ use crate::cli::{Bounds, Dev};
 use crate::compile::{Origin, compile};
 use crate::inbox::{self, Inbox, Mail};
 use crate::metrics::Metrics;
-use crate::plan::Plan;
 use crate::source;
 
 /// The manifests that are used when there are none of one's own.
@@ -34,15 +33,15 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     };
     let (page, admin) = (bind("--page", arguments.page).await?, bind("--admin", arguments.admin).await?);
     let urls = (url(page.local_addr()), url(admin.local_addr()));
-    let (mut manifests, plan, address) = match &arguments.manifests {
+    let (mut manifests, config, address) = match &arguments.manifests {
         Some(folder) => {
-            let (manifests, plan) = Manifests::open(folder, arguments.gateway.as_deref())?;
-            (Some(manifests), plan, IpAddr::V4(Ipv4Addr::LOCALHOST))
+            let (manifests, config) = Manifests::open(folder, arguments.gateway.as_deref())?;
+            (Some(manifests), config, IpAddr::V4(Ipv4Addr::LOCALHOST))
         }
         None => (None, built_in(arguments.smtp, &urls.0)?, arguments.smtp.ip()),
     };
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let mut front_end = FrontEnd::open(plan, address, &bounds, &metrics, &readiness).await?;
+    let mut front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
     let smtp = front_end.addresses();
     let inbox = Inbox::new(&inbox::Options::new(smtp.first().copied().unwrap_or(arguments.smtp)));
     let (stop, stops) = stops();
@@ -57,8 +56,8 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     loop {
         tokio::select! {
             () = &mut stopped => break,
-            plan = next(&mut manifests) => match plan {
-                Some(plan) => front_end.adopt(plan).await,
+            config = next(&mut manifests) => match config {
+                Some(config) => front_end.adopt(config).await,
                 None => metrics.config_rejected(),
             }
         }
@@ -84,7 +83,7 @@ async fn until(stops: Stops) {
     drop(stops.await);
 }
 
-async fn next(manifests: &mut Option<Manifests>) -> Option<Plan> {
+async fn next(manifests: &mut Option<Manifests>) -> Option<Config> {
     match manifests {
         Some(manifests) => manifests.next().await,
         None => std::future::pending().await,
@@ -95,14 +94,15 @@ fn url(address: std::io::Result<SocketAddr>) -> String {
     address.map_or_else(|error| error.to_string(), |address| format!("http://{address}"))
 }
 
-fn built_in(smtp: SocketAddr, page: &str) -> Result<Plan, Failure> {
+fn built_in(smtp: SocketAddr, page: &str) -> Result<Config, Failure> {
     let text = BUILT_IN
         .replace("SMTP_PORT", &smtp.port().to_string())
         .replace("INBOX_URL", &format!("{page}{}", inbox::INBOUND));
     let loaded = source::parse("built-in manifests", &text)?;
     let gateway = manifests::choose(&loaded, None)?;
     let compiled = compile(&loaded.snapshot, &gateway, Origin::Files);
-    compiled.plan.ok_or_else(|| {
+    let config = compiled.plan.map(|plan| Config { plan, version: loaded.version });
+    config.ok_or_else(|| {
         let findings: Vec<String> = compiled.findings.iter().map(ToString::to_string).collect();
         Failure::Config(format!("built-in manifests: {}", findings.join("; ")))
     })

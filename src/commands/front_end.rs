@@ -7,11 +7,11 @@ use std::time::SystemTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::manifests::Config;
 use crate::admin::Readiness;
 use crate::cli::Bounds;
 use crate::metrics::Metrics;
 use crate::pipeline::{Budget, Serving};
-use crate::plan::Plan;
 use crate::server::{Options, PortError, Server};
 
 /// Ports, and the plan behind them.
@@ -25,13 +25,13 @@ pub(super) struct FrontEnd {
 impl FrontEnd {
     /// Puts a first plan into service and opens its ports on `address`. Ready once all are open.
     pub(super) async fn open(
-        plan: Plan,
+        config: Config,
         address: IpAddr,
         bounds: &Bounds,
         metrics: &Metrics,
         readiness: &Readiness,
     ) -> Result<Self, PortError> {
-        let serving = Serving::new(plan, None, metrics);
+        let serving = Serving::new(config.plan, None, metrics);
         let (serving, current) = watch::channel(Arc::new(serving));
         let budget = Arc::new(Budget::new(bounds.message_memory, metrics));
         let options =
@@ -39,7 +39,7 @@ impl FrontEnd {
         let mut server = Server::new(options, current, budget, metrics.clone());
         server.apply().await?;
         let front_end = Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server };
-        front_end.accepted();
+        front_end.accepted(&config.version);
         Ok(front_end)
     }
 
@@ -49,18 +49,18 @@ impl FrontEnd {
     }
 
     /// Swaps the plan: transactions that have begun keep theirs; ports open and close.
-    pub(super) async fn adopt(&mut self, plan: Plan) {
+    pub(super) async fn adopt(&mut self, config: Config) {
         let before = Arc::clone(&self.serving.borrow());
-        self.serving.send_replace(Arc::new(Serving::new(plan, Some(&before), &self.metrics)));
+        self.serving.send_replace(Arc::new(Serving::new(config.plan, Some(&before), &self.metrics)));
         if let Err(error) = self.server.apply().await {
             tracing::error!(%error, "a listener of the new configuration is not open");
         }
-        self.accepted();
+        self.accepted(&config.version);
     }
 
     /// Counts the plan in use; ready as long as there is a port to send mail to.
-    fn accepted(&self) {
-        self.metrics.config_accepted("files", SystemTime::now());
+    fn accepted(&self, version: &str) {
+        self.metrics.config_accepted(version, SystemTime::now());
         if self.server.addresses().is_empty() {
             tracing::error!(
                 "no listener is open, so no mail is taken: see what was said above of the gateway"

@@ -7,6 +7,12 @@ use crate::compile::{Compiled, Origin, compile};
 use crate::plan::{Finding, ObjectName, Plan, Severity};
 use crate::source::{Event, Loaded, Watch, watch};
 
+/// What is served, and the version of the manifests it was made of.
+pub(super) struct Config {
+    pub(super) plan: Plan,
+    pub(super) version: String,
+}
+
 /// A folder that is followed.
 pub(super) struct Manifests {
     watch: Watch,
@@ -15,26 +21,26 @@ pub(super) struct Manifests {
 
 impl Manifests {
     /// Reads a folder and compiles its gateway: `gateway` (`namespace/name`), or the only one.
-    pub(super) fn open(folder: &Path, gateway: Option<&str>) -> Result<(Self, Plan), Failure> {
+    pub(super) fn open(folder: &Path, gateway: Option<&str>) -> Result<(Self, Config), Failure> {
         let (loaded, watch) = watch(vec![folder.to_owned()])?;
         let gateway = choose(&loaded, gateway)?;
-        let plan = plan(&loaded, &gateway).ok_or_else(|| {
+        let config = config(&loaded, &gateway).ok_or_else(|| {
             Failure::Config(format!(
                 "gateway {gateway} can't be served: see the findings above, or run `mailchute check`"
             ))
         })?;
-        Ok((Self { watch, gateway }, plan))
+        Ok((Self { watch, gateway }, config))
     }
 
     /// Waits for the next plan; `None` where a change can't be used and the last plan stands.
-    pub(super) async fn next(&mut self) -> Option<Plan> {
+    pub(super) async fn next(&mut self) -> Option<Config> {
         match self.watch.next().await {
             Some(Event::Changed(loaded)) => {
-                let plan = plan(&loaded, &self.gateway);
-                if plan.is_none() {
+                let config = config(&loaded, &self.gateway);
+                if config.is_none() {
                     tracing::error!(gateway = %self.gateway, "configuration can't be served, the last one stays in use");
                 }
-                plan
+                config
             }
             Some(Event::Broken(error)) => {
                 tracing::error!(%error, "manifests can't be read, the last configuration stays in use");
@@ -66,10 +72,10 @@ pub(super) fn choose(loaded: &Loaded, named: Option<&str>) -> Result<ObjectName,
 }
 
 /// Compiles, and logs what there is to say.
-pub(super) fn plan(loaded: &Loaded, gateway: &ObjectName) -> Option<Plan> {
+fn config(loaded: &Loaded, gateway: &ObjectName) -> Option<Config> {
     let Compiled { plan, findings, .. } = compile(&loaded.snapshot, gateway, Origin::Files);
     loaded.findings.iter().chain(&findings).for_each(log);
-    plan
+    Some(Config { plan: plan?, version: loaded.version.clone() })
 }
 
 fn log(finding: &Finding) {

@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     front_end::raise_file_limit(bounds.max_sessions);
     // Before anything that takes long, so that a signal is never missed.
     let mut stopped = std::pin::pin!(front_end::stopped());
-    let (mut manifests, plan) = Manifests::open(&manifests, gateway.as_deref())?;
+    let (mut manifests, config) = Manifests::open(&manifests, gateway.as_deref())?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let listener = bind("--admin", admin).await?;
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
@@ -24,12 +24,12 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     let admin = tokio::spawn(admin.serve(listener, async move {
         drop(admin_stopped.await);
     }));
-    let mut front_end = FrontEnd::open(plan, address, &bounds, &metrics, &readiness).await?;
+    let mut front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
     loop {
         tokio::select! {
             () = &mut stopped => break,
-            plan = manifests.next() => match plan {
-                Some(plan) => front_end.adopt(plan).await,
+            config = manifests.next() => match config {
+                Some(config) => front_end.adopt(config).await,
                 None => metrics.config_rejected(),
             }
         }

@@ -10,6 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ring::digest::{Context, SHA256};
+
 use super::error::{SourceError, Unreadable};
 use super::object::{self, Document};
 use super::yaml;
@@ -21,6 +23,8 @@ use crate::plan::{Finding, Reason};
 pub struct Loaded {
     /// The objects.
     pub snapshot: Snapshot,
+    /// Names what they hold: a hash of all their octets.
+    pub version: String,
     /// What there is to say about the files beside what compile says: objects that are not read.
     pub findings: Vec<Finding>,
 }
@@ -38,7 +42,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Loaded, Unreadable> {
             Err(error) => reader.errors.push(error),
         }
     }
-    if reader.errors.is_empty() { Ok(reader.loaded) } else { Err(Unreadable(reader.errors)) }
+    reader.finish()
 }
 
 /// Reads text that is in no file, e.g. manifests that are built in; `name` stands for the file in
@@ -50,7 +54,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Loaded, Unreadable> {
 pub fn parse(name: &str, text: &str) -> Result<Loaded, Unreadable> {
     let mut reader = Reader::default();
     reader.text(Path::new(name), text);
-    if reader.errors.is_empty() { Ok(reader.loaded) } else { Err(Unreadable(reader.errors)) }
+    reader.finish()
 }
 
 /// The files that a path stands for, in the order of their names.
@@ -77,13 +81,31 @@ fn is_manifest(file: &Path) -> bool {
     !hidden && matches!(extension, Some("yaml" | "yml" | "json"))
 }
 
-#[derive(Default)]
 struct Reader {
     loaded: Loaded,
     errors: Vec<SourceError>,
+    digest: Context,
+}
+
+/// Octets of the hash that stand in a version.
+const VERSION: usize = 8;
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { loaded: Loaded::default(), errors: Vec::new(), digest: Context::new(&SHA256) }
+    }
 }
 
 impl Reader {
+    fn finish(mut self) -> Result<Loaded, Unreadable> {
+        if !self.errors.is_empty() {
+            return Err(Unreadable(self.errors));
+        }
+        let digest = self.digest.finish();
+        self.loaded.version = digest.as_ref()[..VERSION].iter().map(|octet| format!("{octet:02x}")).collect();
+        Ok(self.loaded)
+    }
+
     fn file(&mut self, file: &Path) {
         let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
         match fs::read(file).map(String::from_utf8) {
@@ -94,6 +116,7 @@ impl Reader {
     }
 
     fn text(&mut self, file: &Path, text: &str) {
+        self.digest.update(text.as_bytes());
         let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
         let documents = match yaml::documents(text) {
             Ok(documents) => documents,
