@@ -57,6 +57,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     loop {
         tokio::select! {
             () = &mut stopped => break,
+            () = front_end.retry_due() => front_end.open_ports().await,
             plan = next(&mut manifests) => match plan {
                 Some(plan) => front_end.adopt(plan).await,
                 None => metrics.config_rejected(),
