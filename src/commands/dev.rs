@@ -56,6 +56,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     loop {
         tokio::select! {
             () = &mut stopped => break,
+            () = front_end.retry_due() => front_end.open_ports().await,
             config = next(&mut manifests) => match config {
                 Some(config) => front_end.adopt(config).await,
                 None => metrics.config_rejected(),

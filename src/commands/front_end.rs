@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -13,6 +13,9 @@ use crate::cli::Bounds;
 use crate::metrics::Metrics;
 use crate::pipeline::{Budget, Serving};
 use crate::server::{Options, PortError, Server};
+
+/// How long until a port that could not be opened is tried again.
+const PORT_RETRY: Duration = Duration::from_secs(2);
 
 /// Ports, and the plan behind them.
 pub(super) struct FrontEnd {
@@ -39,7 +42,8 @@ impl FrontEnd {
         let mut server = Server::new(options, current, budget, metrics.clone());
         server.apply().await?;
         let front_end = Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server };
-        front_end.accepted(&config.version);
+        metrics.config_accepted(&config.version, SystemTime::now());
+        front_end.tell_readiness();
         Ok(front_end)
     }
 
@@ -52,15 +56,29 @@ impl FrontEnd {
     pub(super) async fn adopt(&mut self, config: Config) {
         let before = Arc::clone(&self.serving.borrow());
         self.serving.send_replace(Arc::new(Serving::new(config.plan, Some(&before), &self.metrics)));
-        if let Err(error) = self.server.apply().await {
-            tracing::error!(%error, "a listener of the new configuration is not open");
-        }
-        self.accepted(&config.version);
+        self.open_ports().await;
+        self.metrics.config_accepted(&config.version, SystemTime::now());
     }
 
-    /// Counts the plan in use; ready as long as there is a port to send mail to.
-    fn accepted(&self, version: &str) {
-        self.metrics.config_accepted(version, SystemTime::now());
+    /// Waits until it is time to try again to open the ports that could not be opened; for ever where
+    /// all are open.
+    pub(super) async fn retry_due(&self) {
+        if self.server.is_whole() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(PORT_RETRY).await;
+    }
+
+    /// Opens the ports that the plan has and that are not open; ready as long as there is one.
+    pub(super) async fn open_ports(&mut self) {
+        if let Err(error) = self.server.apply().await {
+            tracing::error!(%error, again_in = ?PORT_RETRY, "a listener of the configuration is not open");
+        }
+        self.tell_readiness();
+    }
+
+    /// Ready as long as there is a port to send mail to.
+    fn tell_readiness(&self) {
         if self.server.addresses().is_empty() {
             tracing::error!(
                 "no listener is open, so no mail is taken: see what was said above of the gateway"
@@ -117,9 +135,8 @@ pub(super) fn raise_file_limit(max_sessions: usize) {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
-    use std::time::Duration;
 
-    use super::stopped;
+    use super::{Duration, stopped};
 
     #[tokio::test]
     async fn a_signal_before_the_first_look_is_not_missed() {

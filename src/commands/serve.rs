@@ -28,6 +28,7 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     loop {
         tokio::select! {
             () = &mut stopped => break,
+            () = front_end.retry_due() => front_end.open_ports().await,
             config = manifests.next() => match config {
                 Some(config) => front_end.adopt(config).await,
                 None => metrics.config_rejected(),

@@ -1,15 +1,18 @@
 //! How many sessions there may be: in all, at one listener, from one client.
+//!
+//! Whoever is refused counts for none of these, so that a client that comes again and again takes no
+//! place from others, nor from itself. So many at a time are told why.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::smtp::Pressure;
 use crate::smtp::reply::{self, Reply};
 
-/// Sessions that are told why they are not served, beyond the limit; any more are closed unread.
+/// Clients that are told at a time why they are not served; any more are closed unread.
 const TOLD_WHY: usize = 256;
 
 /// Sessions of the whole front-end.
@@ -17,11 +20,12 @@ const TOLD_WHY: usize = 256;
 pub(super) struct House {
     limit: usize,
     sessions: AtomicUsize,
+    refused: AtomicUsize,
 }
 
 impl House {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, sessions: AtomicUsize::new(0) }
+        Self { limit, sessions: AtomicUsize::new(0), refused: AtomicUsize::new(0) }
     }
 
     /// Over 80 % of all sessions are in use.
@@ -70,8 +74,16 @@ pub(super) enum Admission {
 /// A place taken; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    room: Arc<Room>,
-    client: Network,
+    house: Arc<House>,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    /// One of the sessions that are served.
+    Session { room: Arc<Room>, client: Network },
+    /// One of those that are told why not.
+    Refusal,
 }
 
 impl Room {
@@ -85,43 +97,65 @@ impl Room {
         let in_all = self.house.sessions.fetch_add(1, Ordering::Relaxed);
         let here = self.sessions.fetch_add(1, Ordering::Relaxed);
         let from_client = self.enter(client);
-        let place = Place { room: Arc::clone(self), client };
-        if in_all >= self.house.limit + TOLD_WHY {
-            Admission::Dropped
-        } else if in_all >= self.house.limit || here >= limit as usize {
-            Admission::Refused(reply::TOO_MANY_SESSIONS, place)
+        let held = Held::Session { room: Arc::clone(self), client };
+        let place = Place { house: Arc::clone(&self.house), held };
+        let reply = if in_all >= self.house.limit || here >= limit as usize {
+            reply::TOO_MANY_SESSIONS
         } else if per_client > 0 && from_client >= per_client as usize {
-            Admission::Refused(reply::TOO_MANY_SESSIONS_FROM_CLIENT, place)
+            reply::TOO_MANY_SESSIONS_FROM_CLIENT
         } else {
-            Admission::Welcome(place)
-        }
+            return Admission::Welcome(place);
+        };
+        drop(place);
+        self.refuse(reply)
+    }
+
+    fn refuse(&self, reply: Reply) -> Admission {
+        let told = self.house.refused.fetch_add(1, Ordering::Relaxed);
+        let place = Place { house: Arc::clone(&self.house), held: Held::Refusal };
+        if told < TOLD_WHY { Admission::Refused(reply, place) } else { Admission::Dropped }
     }
 
     /// Sessions that the client had before.
     fn enter(&self, client: Network) -> usize {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.lock();
         let sessions = clients.entry(client).or_insert(0);
         *sessions += 1;
         *sessions - 1
+    }
+
+    fn leave(&self, client: Network) {
+        let mut clients = self.lock();
+        if let Entry::Occupied(mut sessions) = clients.entry(client) {
+            *sessions.get_mut() -= 1;
+            if *sessions.get() == 0 {
+                sessions.remove();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place {
     /// Whether the house is short of places.
     pub(super) fn pressure(&self) -> Pressure {
-        self.room.house.pressure()
+        self.house.pressure()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.room.house.sessions.fetch_sub(1, Ordering::Relaxed);
-        self.room.sessions.fetch_sub(1, Ordering::Relaxed);
-        let mut clients = self.room.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut sessions) = clients.entry(self.client) {
-            *sessions.get_mut() -= 1;
-            if *sessions.get() == 0 {
-                sessions.remove();
+        match &self.held {
+            Held::Session { room, client } => {
+                self.house.sessions.fetch_sub(1, Ordering::Relaxed);
+                room.sessions.fetch_sub(1, Ordering::Relaxed);
+                room.leave(*client);
+            }
+            Held::Refusal => {
+                self.house.refused.fetch_sub(1, Ordering::Relaxed);
             }
         }
     }
@@ -154,6 +188,23 @@ mod tests {
         drop((first, more));
         assert_eq!(house.pressure(), Pressure::None);
         assert!(room.clients.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn whoever_is_refused_takes_no_place() {
+        let house = Arc::new(House::new(10));
+        let room = Arc::new(Room::new(Arc::clone(&house)));
+        let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+        let first = room.admit(a, 10, 1);
+        let refused: Vec<_> = std::iter::repeat_with(|| room.admit(a, 10, 1)).take(TOLD_WHY).collect();
+        assert!(refused.iter().all(|admission| reply(admission).is_some()));
+        assert!(matches!(room.admit(a, 10, 1), Admission::Dropped));
+        assert_eq!(house.pressure(), Pressure::None);
+        assert!(matches!(room.admit(b, 10, 1), Admission::Welcome(_)));
+        drop(first);
+        assert!(matches!(room.admit(a, 10, 1), Admission::Welcome(_)));
+        drop(refused);
+        assert_eq!(house.refused.load(Ordering::Relaxed), 0);
     }
 
     #[test]

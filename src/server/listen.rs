@@ -101,6 +101,12 @@ impl Server {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Whether every listener of the current plan is open.
+    pub fn is_whole(&self) -> bool {
+        let serving = self.current.borrow();
+        serving.plan.listeners.iter().all(|listener| self.open.contains_key(&listener.name))
+    }
+
     /// Where each listener is bound: its name and address.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
         let mut addresses: Vec<_> =

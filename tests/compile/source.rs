@@ -234,7 +234,7 @@ async fn files_that_come_and_go_are_noticed() {
 
 #[test]
 fn a_version_names_what_was_read() {
-    let version = |text| mailchute::source::parse("all.yaml", text).unwrap().version;
+    let version = |text: &str| mailchute::source::parse("all.yaml", text).unwrap().version;
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {key: one}\n";
     assert_eq!(version(secret), version(secret));
     assert_ne!(version(secret), version(&secret.replace("one", "two")));

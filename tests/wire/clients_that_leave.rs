@@ -38,6 +38,28 @@ fn disconnect_in_data_delivers_nothing() {
 }
 
 #[test]
+fn a_bad_line_does_not_make_it_our_doing_that_a_client_leaves() {
+    let backend = Recorder::start();
+    let front_end = FrontEnd::to(backend.address);
+    let mut client = Client::greeted(front_end.smtp);
+    client.expect("NO\0OP", 500);
+    drop(client);
+    front_end.wait_for_metric(&["mailchute_smtp_sessions_total", r#"outcome="disconnected""#], 1.0);
+}
+
+#[test]
+fn a_message_that_is_refused_in_data_is_counted_once() {
+    let backend = Recorder::start();
+    let front_end = FrontEnd::to(backend.address);
+    let mut client = Client::greeted(front_end.smtp);
+    let reply = client.send("a@client.example", &["b@example.org"], b"Subject: bare\n\r\n");
+    assert_eq!(reply.code, 550);
+    client.expect("QUIT", 221);
+    front_end.wait_for_metric(&["mailchute_messages_total", r#"outcome="rejected""#], 1.0);
+    front_end.wait_for_metric(&["mailchute_messages_total"], 1.0);
+}
+
+#[test]
 fn disconnect_behind_the_final_dot_does_not_cancel_the_delivery() {
     let backend = Recorder::start();
     let front_end = FrontEnd::to(backend.address);

@@ -1,6 +1,6 @@
 //! Manifests are watched: what is good swaps in, what is broken changes nothing and says so.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
@@ -92,6 +92,20 @@ fn a_listener_of_another_name_takes_over_the_port() {
     let mut client = Client::greeted(front_end.smtp);
     assert_eq!(client.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
     assert!(backend.wait_for(1)[0].header("ce-source").ends_with("/renamed"));
+}
+
+#[test]
+fn a_port_that_is_taken_opens_once_it_is_free() {
+    let backend = Recorder::start();
+    let [port, taken] = [(); 2].map(|()| free_port());
+    let manifests = Manifests::listening(port).all_to(backend.address);
+    let front_end = FrontEnd::start(port, &manifests, &[]);
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
+    let address = taken.local_addr().unwrap();
+    front_end.edit(&manifests.listener("second", address.port(), ""));
+    until_true("it says so", || front_end.log().contains("is not open"));
+    drop(taken);
+    until_true("the listener opens", || TcpStream::connect(address).is_ok());
 }
 
 #[test]
