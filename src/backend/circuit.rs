@@ -29,6 +29,9 @@ mod tests;
 /// The circuit never opens within this time of a sign of life: 256 deliveries that fail at one
 /// moment are one fault, not a run.
 const QUIET: Duration = Duration::from_secs(5);
+/// How long others wait for the message of a trial: a client that was granted one at RCPT and then
+/// says nothing must not hold up the rest.
+const TRIAL_PATIENCE: Duration = Duration::from_secs(30);
 /// The longest that a Retry-After is heeded.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
@@ -82,8 +85,15 @@ enum Position {
     },
     HalfOpen {
         /// The trial that is under way.
-        trial: Option<u64>,
+        trial: Option<Trial>,
     },
+}
+
+/// One message that finds out whether the backend is back.
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    number: u64,
+    granted: Instant,
 }
 
 impl Circuit {
@@ -156,10 +166,15 @@ impl State {
         match self.position {
             Position::Closed { .. } => Entry::Free,
             Position::Open { until } if now < until => Entry::Open,
-            Position::HalfOpen { trial: Some(_) } => Entry::TrialUnderWay,
-            Position::Open { .. } | Position::HalfOpen { trial: None } => {
+            Position::HalfOpen { trial: Some(trial) }
+                if now.saturating_duration_since(trial.granted) < TRIAL_PATIENCE =>
+            {
+                Entry::TrialUnderWay
+            }
+            Position::Open { .. } | Position::HalfOpen { .. } => {
                 self.trials += 1;
-                self.position = Position::HalfOpen { trial: Some(self.trials) };
+                let trial = Trial { number: self.trials, granted: now };
+                self.position = Position::HalfOpen { trial: Some(trial) };
                 Entry::Trial(self.trials)
             }
         }
@@ -190,7 +205,7 @@ impl Drop for Slot {
         let Some((circuit, mine)) = &self.0 else { return };
         let mut state = circuit.lock();
         if let Position::HalfOpen { trial } = &mut state.position
-            && *trial == Some(*mine)
+            && trial.is_some_and(|trial| trial.number == *mine)
         {
             *trial = None;
         }

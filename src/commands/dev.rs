@@ -31,6 +31,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
         drain_delay: Duration::ZERO,
         drain_timeout: Duration::from_secs(10),
     };
+    front_end::raise_file_limit(bounds.max_sessions);
     let (page, admin) = (bind("--page", arguments.page).await?, bind("--admin", arguments.admin).await?);
     let urls = (url(page.local_addr()), url(admin.local_addr()));
     let (mut manifests, config, address) = match &arguments.manifests {
@@ -111,23 +112,28 @@ fn built_in(smtp: SocketAddr, page: &str) -> Result<Config, Failure> {
 
 /// `example` is a recipient who is taken for sure, if there is one.
 fn announce(smtp: &[SocketAddr], (page, admin): &(String, String), example: Option<&str>) {
-    println!("Mailchute is ready.\n");
+    let mut text = "Mailchute is ready.\n\n".to_owned();
     for address in smtp {
         let hint = example.map(|to| format!("   e.g. swaks --server {address} --to {to}"));
-        println!("  send mail to  {address}{}", hint.unwrap_or_default());
+        text.push_str(&format!("  send mail to  {address}{}\n", hint.unwrap_or_default()));
     }
-    println!("  read it at    {page}/");
-    println!("  metrics at    {admin}/metrics\n");
-    println!("Each message is listed here as it comes. Stop with Ctrl-C.");
-    drop(std::io::stdout().flush());
+    text.push_str(&format!("  read it at    {page}/\n  metrics at    {admin}/metrics\n\n"));
+    text.push_str("Each message is listed here as it comes. Stop with Ctrl-C.\n");
+    say(&text);
+}
+
+/// Whoever stops reading what we say still gets the mail.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
 /// A line per message.
 async fn print(mut arrivals: broadcast::Receiver<Arc<Mail>>) {
     loop {
         match arrivals.recv().await {
-            Ok(mail) => println!("{}", line(&mail)),
-            Err(RecvError::Lagged(missed)) => println!("({missed} messages came too fast to list)"),
+            Ok(mail) => say(&line(&mail)),
+            Err(RecvError::Lagged(missed)) => say(&format!("({missed} messages came too fast to list)\n")),
             Err(RecvError::Closed) => return,
         }
     }
@@ -145,5 +151,5 @@ fn line(mail: &Mail) -> String {
     }
     let subject = if mail.subject.is_empty() { "(no subject)" } else { &mail.subject };
     let (from, to, subject) = (printable(from), printable(&to), printable(subject));
-    format!("{}  {from} → {to}  “{subject}”  {} octets", mail.time, mail.raw.len())
+    format!("{}  {from} → {to}  “{subject}”  {} octets\n", mail.time, mail.raw.len())
 }

@@ -90,7 +90,7 @@ impl FrontEnd {
     }
 
     /// Turns unready, takes sessions for as long as load balancers need to notice, then lets all
-    /// end. A second signal ends the wait.
+    /// end. A further signal ends the wait, one more cuts what is left.
     pub(super) async fn drain(self, bounds: &Bounds) {
         self.readiness.set_not_ready("draining");
         tracing::info!(delay = ?bounds.drain_delay, timeout = ?bounds.drain_timeout, "draining");
@@ -98,8 +98,10 @@ impl FrontEnd {
             () = tokio::time::sleep(bounds.drain_delay) => {}
             () = stopped() => {}
         }
-        self.server.drain().await;
-        tracing::info!("drained");
+        tokio::select! {
+            () = self.server.drain() => tracing::info!("drained"),
+            () = stopped() => tracing::warn!("told to stop again, sessions are cut"),
+        }
     }
 }
 

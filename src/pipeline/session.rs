@@ -17,6 +17,8 @@ use crate::smtp::{Answer, Hello, Question, Sender};
 
 /// How long a message waits for the byte budget.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
+/// Octets free in the byte budget under which reads are small.
+const SHORT_OF_MEMORY: u64 = 1 << 20;
 /// Refused recipients without an accepted one from which on answers are held back.
 const HARVEST_FROM: u32 = 20;
 /// How much longer each further answer is held back, and how long at most.
@@ -122,6 +124,11 @@ impl Session {
         }
         let waited = tokio::time::timeout(MEMORY_PATIENCE, transaction.wait_for_memory()).await;
         waited.is_err().then_some(reply::NO_MEMORY)
+    }
+
+    /// Whether the byte budget is almost used up.
+    pub fn is_short_of_memory(&self) -> bool {
+        !self.door.budget.has(SHORT_OF_MEMORY)
     }
 
     /// The transaction is gone.

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::smtp::Pressure;
 use crate::smtp::reply::{self, Reply};
 
@@ -21,21 +23,40 @@ pub(super) struct House {
     limit: usize,
     sessions: AtomicUsize,
     refused: AtomicUsize,
+    pressure: watch::Sender<Pressure>,
 }
 
 impl House {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, sessions: AtomicUsize::new(0), refused: AtomicUsize::new(0) }
+        let (sessions, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { limit, sessions, refused, pressure: watch::Sender::new(Pressure::None) }
     }
 
-    /// Over 80 % of all sessions are in use.
-    pub(super) fn pressure(&self) -> Pressure {
-        let sessions = self.sessions.load(Ordering::Relaxed);
-        if sessions.saturating_mul(5) > self.limit.saturating_mul(4) {
-            Pressure::High
-        } else {
-            Pressure::None
-        }
+    /// High while over 80 % of all sessions are in use.
+    pub(super) fn pressure(&self) -> watch::Receiver<Pressure> {
+        self.pressure.subscribe()
+    }
+
+    /// One session more; gives how many there were.
+    fn enter(&self) -> usize {
+        let before = self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.tell();
+        before
+    }
+
+    fn leave(&self) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Counts under the lock, so that the last to come tells how it is.
+    fn tell(&self) {
+        self.pressure.send_if_modified(|pressure| {
+            let sessions = self.sessions.load(Ordering::Relaxed);
+            let high = sessions.saturating_mul(5) > self.limit.saturating_mul(4);
+            let now = if high { Pressure::High } else { Pressure::None };
+            std::mem::replace(pressure, now) != now
+        });
     }
 }
 
@@ -94,7 +115,7 @@ impl Room {
     /// Decides on a connection, given the listener's limits (0: no limit per client).
     pub(super) fn admit(self: &Arc<Self>, client: IpAddr, limit: u32, per_client: u32) -> Admission {
         let client = Network::of(client);
-        let in_all = self.house.sessions.fetch_add(1, Ordering::Relaxed);
+        let in_all = self.house.enter();
         let here = self.sessions.fetch_add(1, Ordering::Relaxed);
         let from_client = self.enter(client);
         let held = Held::Session { room: Arc::clone(self), client };
@@ -141,7 +162,7 @@ impl Room {
 
 impl Place {
     /// Whether the house is short of places.
-    pub(super) fn pressure(&self) -> Pressure {
+    pub(super) fn pressure(&self) -> watch::Receiver<Pressure> {
         self.house.pressure()
     }
 }
@@ -150,7 +171,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         match &self.held {
             Held::Session { room, client } => {
-                self.house.sessions.fetch_sub(1, Ordering::Relaxed);
+                self.house.leave();
                 room.sessions.fetch_sub(1, Ordering::Relaxed);
                 room.leave(*client);
             }
@@ -183,10 +204,10 @@ mod tests {
         assert!(matches!(room.admit(a, 10, 0), Admission::Welcome(_)));
         assert_eq!(reply(&room.admit(b, 1, 0)), Some(&reply::TOO_MANY_SESSIONS));
         let more = [room.admit(b, 10, 1), room.admit(c, 10, 1)];
-        assert_eq!(house.pressure(), Pressure::High);
+        assert_eq!(*house.pressure().borrow(), Pressure::High);
         assert_eq!(reply(&room.admit(c, 10, 0)), Some(&reply::TOO_MANY_SESSIONS));
         drop((first, more));
-        assert_eq!(house.pressure(), Pressure::None);
+        assert_eq!(*house.pressure().borrow(), Pressure::None);
         assert!(room.clients.lock().unwrap().is_empty());
     }
 
@@ -199,7 +220,7 @@ mod tests {
         let refused: Vec<_> = std::iter::repeat_with(|| room.admit(a, 10, 1)).take(TOLD_WHY).collect();
         assert!(refused.iter().all(|admission| reply(admission).is_some()));
         assert!(matches!(room.admit(a, 10, 1), Admission::Dropped));
-        assert_eq!(house.pressure(), Pressure::None);
+        assert_eq!(*house.pressure().borrow(), Pressure::None);
         assert!(matches!(room.admit(b, 10, 1), Admission::Welcome(_)));
         drop(first);
         assert!(matches!(room.admit(a, 10, 1), Admission::Welcome(_)));

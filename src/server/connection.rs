@@ -6,6 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio::task::coop;
 use tokio::time::{self, timeout};
 
@@ -19,21 +20,18 @@ use crate::smtp::reply::{self, Reply};
 use crate::smtp::{Action, Answer, Pressure, Question, Session, Verb, Violation};
 
 /// Who is at both ends, and how it stands outside.
-pub(super) struct Connection<'a, F: Fn() -> Pressure> {
+pub(super) struct Connection<'a> {
     pub(super) engine: Session,
     pub(super) pipeline: pipeline::Session,
     pub(super) metrics: &'a ListenerMetrics,
     pub(super) phases: Phases,
     /// Refuses the client instead of greeting it.
     pub(super) refusal: Option<Reply>,
-    pub(super) pressure: F,
+    pub(super) pressure: watch::Receiver<Pressure>,
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve<F: Fn() -> Pressure>(
-    mut socket: Socket,
-    mut connection: Connection<'_, F>,
-) -> SessionOutcome {
+pub(super) async fn serve(mut socket: Socket, mut connection: Connection<'_>) -> SessionOutcome {
     let mut cut = connection.phases.clone();
     let served = async {
         tokio::select! {
@@ -63,6 +61,10 @@ pub(super) async fn serve<F: Fn() -> Pressure>(
             outcome
         }
         Ok(Ending::Cut) => SessionOutcome::Drained,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            connection.metrics.violation(Violation::TooSlow);
+            SessionOutcome::TimedOut
+        }
         Err(error) => {
             tracing::debug!(%error, "connection lost");
             SessionOutcome::Disconnected
@@ -88,10 +90,12 @@ enum Done {
 enum Waited {
     Read(Bytes),
     Draining,
+    /// How much patience there is has changed.
+    Pressure,
     TooSlow,
 }
 
-impl<F: Fn() -> Pressure> Connection<'_, F> {
+impl Connection<'_> {
     async fn run(&mut self, socket: &mut Socket) -> io::Result<Ending> {
         let (mut out, mut pace) = (Vec::new(), Pace::default());
         let mut outcome = SessionOutcome::Disconnected;
@@ -117,6 +121,7 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
                     outcome = SessionOutcome::Drained;
                     self.engine.end(reply::SHUTTING_DOWN);
                 }
+                Waited::Pressure => {}
                 Waited::TooSlow => return self.too_slow(socket).await,
             }
         }
@@ -184,7 +189,10 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
         };
         if answered.hold > Duration::ZERO {
             socket.write(out).await?;
-            time::sleep(answered.hold).await;
+            tokio::select! {
+                () = time::sleep(answered.hold) => {}
+                () = reached(&mut self.phases, Phase::Draining) => {}
+            }
         }
         self.engine.answer(answered.answer);
         Ok(())
@@ -197,8 +205,11 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
             return Ok(Waited::Draining);
         }
         let in_data = self.engine.in_data();
-        let appetite = if in_data { Appetite::Data } else { Appetite::Commands };
-        let patience = pace.patience(self.engine.deadline((self.pressure)()));
+        // What is read may have to wait for memory: little of it while there is little.
+        let plenty = in_data && !self.pipeline.is_short_of_memory();
+        let appetite = if plenty { Appetite::Data } else { Appetite::Commands };
+        let pressure = *self.pressure.borrow_and_update();
+        let patience = pace.patience(self.engine.deadline(pressure));
         let started = time::Instant::now();
         let waited = match socket.try_read(appetite) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -206,6 +217,7 @@ impl<F: Fn() -> Pressure> Connection<'_, F> {
                     tokio::select! {
                         read = socket.read(appetite) => read.map(Waited::Read),
                         () = reached(&mut self.phases, Phase::Draining), if !draining => Ok(Waited::Draining),
+                        Ok(()) = self.pressure.changed() => Ok(Waited::Pressure),
                     }
                 };
                 timeout(patience, read).await.unwrap_or(Ok(Waited::TooSlow))?

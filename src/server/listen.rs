@@ -202,9 +202,9 @@ impl Entrance {
             let accepted = tokio::select! {
                 biased;
                 () = reached(&mut phases, Phase::Draining) => return sessions,
+                Some(_) = sessions.join_next() => continue,
                 accepted = socket.accept() => accepted,
             };
-            while sessions.try_join_next().is_some() {}
             match accepted {
                 Ok((stream, peer)) => self.enter(stream, peer, &mut sessions),
                 Err(error) if is_of_the_connection(&error) => {}
@@ -276,10 +276,11 @@ async fn session(
         metrics: &door.metrics,
         phases,
         refusal,
-        pressure: || place.pressure(),
+        pressure: place.pressure(),
     };
     let outcome = connection::serve(Socket::new(stream), connection).await;
     active.end(outcome);
+    drop(place);
 }
 
 /// Errors that belong to the connection that was about to be accepted (accept(2)).

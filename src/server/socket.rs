@@ -17,7 +17,7 @@ use crate::mail::body::LARGEST_SEGMENT;
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long we read on after the last reply.
 const LINGER: Duration = Duration::from_secs(2);
-/// Octets of one read while commands are awaited.
+/// Octets of one read while commands are awaited, or memory is short.
 const COMMAND_READ: usize = 8 * 1024;
 
 /// Octets of the write buffer that an idle session keeps.

@@ -3,13 +3,15 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How long lines are gathered.
 const GATHER: Duration = Duration::from_millis(10);
+/// How long the end of the process waits for the last lines.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Octets that may wait; beyond them lines are dropped and counted.
 const CAPACITY: usize = 1 << 20;
 
@@ -21,6 +23,7 @@ pub(super) struct Lines(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     filled: Condvar,
+    written: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -28,22 +31,21 @@ struct Queue {
     octets: Vec<u8>,
     dropped: u64,
     closed: bool,
+    /// All is written, and nothing more will be.
+    done: bool,
 }
 
 /// Writes what was gathered when it is dropped: keep it until the process ends.
 #[derive(Debug)]
 #[must_use = "log lines that wait are lost without it"]
-pub struct Flush {
-    lines: Lines,
-    writing: Option<JoinHandle<()>>,
-}
+pub struct Flush(Lines);
 
 /// Starts the thread that writes to `out`.
 pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<(Lines, Flush)> {
     let lines = Lines(Arc::default());
     let shared = Arc::clone(&lines.0);
-    let writing = thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_to(out))?;
-    Ok((lines.clone(), Flush { lines, writing: Some(writing) }))
+    thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_to(out))?;
+    Ok((lines.clone(), Flush(lines)))
 }
 
 impl Shared {
@@ -67,6 +69,8 @@ impl Shared {
             }
             let _ = out.flush();
             if closed {
+                self.lock().done = true;
+                self.written.notify_all();
                 return;
             }
         }
@@ -113,13 +117,14 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+/// Waits until all is written; not for ever, since nobody may be reading.
 impl Drop for Flush {
     fn drop(&mut self) {
-        self.lines.0.lock().closed = true;
-        self.lines.0.filled.notify_one();
-        if let Some(writing) = self.writing.take() {
-            let _ = writing.join();
-        }
+        let shared = &self.0.0;
+        let mut queue = shared.lock();
+        queue.closed = true;
+        shared.filled.notify_one();
+        drop(shared.written.wait_timeout_while(queue, LAST_WORDS, |queue| !queue.done));
     }
 }
 

@@ -55,3 +55,14 @@ fn a_command_that_comes_octet_by_octet_is_too_slow() {
     assert_eq!((reply.code, reply.lines[0].get(..5)), (421, Some("4.4.2")));
     front_end.wait_for_metric(&["mailchute_smtp_sessions_total", r#"outcome="timed_out""#], 1.0);
 }
+
+#[test]
+fn an_idle_session_loses_patience_when_pressure_comes() {
+    let backend = Recorder::start();
+    let front_end = FrontEnd::to_with(backend.address, &["--max-sessions", "2"]);
+    // One of two sessions is no pressure: it may be idle for five minutes.
+    let mut first = Client::greeted(front_end.smtp);
+    let _second = Client::greeted(front_end.smtp);
+    let reply = first.reply();
+    assert_eq!((reply.code, reply.lines[0].get(..5)), (421, Some("4.4.2")));
+}

@@ -130,3 +130,18 @@ fn one_that_comes_through_late_closes_it() {
     circuit.record(now, Health::Alive);
     assert_eq!(circuit.state(), CircuitState::Closed);
 }
+
+#[test]
+fn a_trial_that_says_nothing_does_not_hold_up_the_rest_for_ever() {
+    let (circuit, now) = circuit();
+    open(&circuit, now);
+    let later = now + OPEN_FOR;
+    let silent = granted(circuit.reserve(later));
+    assert!(refused(&circuit.reserve(later + TRIAL_PATIENCE - Duration::from_millis(1))));
+    let next = granted(circuit.reserve(later + TRIAL_PATIENCE));
+    // The first one's end does not free the place of the second.
+    drop(silent);
+    assert!(refused(&circuit.reserve(later + TRIAL_PATIENCE)));
+    drop(next);
+    granted(circuit.reserve(later + TRIAL_PATIENCE));
+}
