@@ -24,7 +24,7 @@ const BUILT_IN: &str = include_str!("dev.yaml");
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
-    let mut stopped = std::pin::pin!(front_end::stopped());
+    let stopped = front_end::stopped();
     let bounds = Bounds {
         max_sessions: 1000,
         message_memory: 256 << 20,
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     front_end::raise_file_limit(bounds.max_sessions);
     let (page, admin) = (bind("--page", arguments.page).await?, bind("--admin", arguments.admin).await?);
     let urls = (url(page.local_addr()), url(admin.local_addr()));
-    let (mut manifests, config, address) = match &arguments.manifests {
+    let (manifests, config, address) = match &arguments.manifests {
         Some(folder) => {
             let (manifests, config) = Manifests::open(folder, arguments.gateway.as_deref())?;
             (Some(manifests), config, IpAddr::V4(Ipv4Addr::LOCALHOST))
@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
         None => (None, built_in(arguments.smtp, &urls.0)?, arguments.smtp.ip()),
     };
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
-    let mut front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
+    let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
     let smtp = front_end.addresses();
     let inbox = Inbox::new(&inbox::Options::new(smtp.first().copied().unwrap_or(arguments.smtp)));
     let (stop, stops) = stops();
@@ -54,17 +54,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     let example = arguments.manifests.is_none().then_some("anyone@example.org");
     announce(&smtp, &urls, example);
     let printing = tokio::spawn(print(arrivals));
-    loop {
-        tokio::select! {
-            () = &mut stopped => break,
-            () = front_end.retry_due() => front_end.open_ports().await,
-            config = next(&mut manifests) => match config {
-                Some(config) => front_end.adopt(config).await,
-                None => metrics.config_rejected(),
-            }
-        }
-    }
-    front_end.drain(&bounds).await;
+    front_end.serve(manifests, stopped, &bounds).await;
     drop(stop);
     for server in servers {
         drop(server.await);
@@ -83,13 +73,6 @@ fn stops() -> ((Stop, Stop), (Stops, Stops)) {
 
 async fn until(stops: Stops) {
     drop(stops.await);
-}
-
-async fn next(manifests: &mut Option<Manifests>) -> Option<Config> {
-    match manifests {
-        Some(manifests) => manifests.next().await,
-        None => std::future::pending().await,
-    }
 }
 
 fn url(address: std::io::Result<SocketAddr>) -> String {

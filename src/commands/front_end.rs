@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::manifests::Config;
+use super::manifests::{Config, Manifests};
 use crate::admin::Readiness;
 use crate::cli::Bounds;
 use crate::metrics::Metrics;
@@ -52,8 +52,35 @@ impl FrontEnd {
         self.server.addresses().into_iter().map(|(_, address)| address).collect()
     }
 
+    /// Follows the manifests, where there are any, until `stopped`; then drains.
+    pub(super) async fn serve(
+        mut self,
+        mut manifests: Option<Manifests>,
+        stopped: impl Future<Output = ()>,
+        bounds: &Bounds,
+    ) {
+        let mut stopped = std::pin::pin!(stopped);
+        loop {
+            let edited = async {
+                match &mut manifests {
+                    Some(manifests) => manifests.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = &mut stopped => break,
+                () = self.retry_due() => self.open_ports().await,
+                config = edited => match config {
+                    Some(config) => self.adopt(config).await,
+                    None => self.metrics.config_rejected(),
+                }
+            }
+        }
+        self.drain(bounds).await;
+    }
+
     /// Swaps the plan: transactions that have begun keep theirs; ports open and close.
-    pub(super) async fn adopt(&mut self, config: Config) {
+    async fn adopt(&mut self, config: Config) {
         let before = Arc::clone(&self.serving.borrow());
         self.serving.send_replace(Arc::new(Serving::new(config.plan, Some(&before), &self.metrics)));
         self.open_ports().await;
@@ -62,7 +89,7 @@ impl FrontEnd {
 
     /// Waits until it is time to try again to open the ports that could not be opened; for ever where
     /// all are open.
-    pub(super) async fn retry_due(&self) {
+    async fn retry_due(&self) {
         if self.server.is_whole() {
             std::future::pending::<()>().await;
         }
@@ -70,7 +97,7 @@ impl FrontEnd {
     }
 
     /// Opens the ports that the plan has and that are not open; ready as long as there is one.
-    pub(super) async fn open_ports(&mut self) {
+    async fn open_ports(&mut self) {
         if let Err(error) = self.server.apply().await {
             tracing::error!(%error, again_in = ?PORT_RETRY, "a listener of the configuration is not open");
         }
@@ -91,7 +118,7 @@ impl FrontEnd {
 
     /// Turns unready, takes sessions for as long as load balancers need to notice, then lets all
     /// end. A further signal ends the wait, one more cuts what is left.
-    pub(super) async fn drain(self, bounds: &Bounds) {
+    async fn drain(self, bounds: &Bounds) {
         self.readiness.set_not_ready("draining");
         tracing::info!(delay = ?bounds.drain_delay, timeout = ?bounds.drain_timeout, "draining");
         tokio::select! {

@@ -15,8 +15,8 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     let Serve { manifests, gateway, address, admin, bounds } = arguments;
     front_end::raise_file_limit(bounds.max_sessions);
     // Before anything that takes long, so that a signal is never missed.
-    let mut stopped = std::pin::pin!(front_end::stopped());
-    let (mut manifests, config) = Manifests::open(&manifests, gateway.as_deref())?;
+    let stopped = front_end::stopped();
+    let (manifests, config) = Manifests::open(&manifests, gateway.as_deref())?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let listener = bind("--admin", admin).await?;
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
@@ -24,18 +24,8 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
     let admin = tokio::spawn(admin.serve(listener, async move {
         drop(admin_stopped.await);
     }));
-    let mut front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
-    loop {
-        tokio::select! {
-            () = &mut stopped => break,
-            () = front_end.retry_due() => front_end.open_ports().await,
-            config = manifests.next() => match config {
-                Some(config) => front_end.adopt(config).await,
-                None => metrics.config_rejected(),
-            }
-        }
-    }
-    front_end.drain(&bounds).await;
+    let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
+    front_end.serve(Some(manifests), stopped, &bounds).await;
     drop(stop_admin);
     drop(admin.await);
     Ok(Exit::Ok)

@@ -1,4 +1,4 @@
-//! The message as it was sent, dot-unstuffed: octets in segments, never copied twice.
+//! The message as it was sent, dot-unstuffed: octets in segments.
 //!
 //! Counts what it has allocated, so that a budget over all messages is honest. It neither reads
 //! nor changes the octets.

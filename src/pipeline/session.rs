@@ -63,9 +63,8 @@ pub struct Session {
     pub(super) greeting: Option<Box<Greeting>>,
     pub(super) transaction: Option<Box<Transaction>>,
     dropped: Option<Dropped>,
-    /// Refused recipients, while none was accepted.
-    refused: u32,
-    accepted_one: bool,
+    /// Recipients refused so far; `None` once one was accepted.
+    refused: Option<u32>,
 }
 
 /// A transaction that is gone. If it is answered yet, its message was refused on its way in; if not, it
@@ -80,15 +79,7 @@ struct Dropped {
 impl Session {
     /// A client has come through a door.
     pub fn new(door: Arc<Door>, client: Client) -> Self {
-        Self {
-            door,
-            client,
-            greeting: None,
-            transaction: None,
-            dropped: None,
-            refused: 0,
-            accepted_one: false,
-        }
+        Self { door, client, greeting: None, transaction: None, dropped: None, refused: Some(0) }
     }
 
     /// Answers a question of the engine that needs no waiting: any but the message.
@@ -173,7 +164,7 @@ impl Session {
     fn recipient(&mut self, taken: Result<(), Refusal>) -> Answered {
         let refusal = match taken {
             Ok(()) => {
-                self.accepted_one = true;
+                self.refused = None;
                 self.door.metrics.recipient(RecipientOutcome::Accepted, RecipientReason::Ok);
                 return Answer::Accept.into();
             }
@@ -182,11 +173,11 @@ impl Session {
         let permanent = refusal.reply.class() == Class::Permanent;
         let outcome = if permanent { RecipientOutcome::Refused } else { RecipientOutcome::Deferred };
         self.door.metrics.recipient(outcome, refusal.reason);
-        if !permanent || self.accepted_one {
+        let Some(refused) = self.refused.as_mut().filter(|_| permanent) else {
             return Answer::Refuse(refusal.reply).into();
-        }
-        self.refused += 1;
-        let steps = (self.refused + 1).saturating_sub(HARVEST_FROM);
+        };
+        *refused += 1;
+        let steps = (*refused + 1).saturating_sub(HARVEST_FROM);
         Answered { answer: Answer::Refuse(refusal.reply), hold: (HARVEST_STEP * steps).min(HARVEST_MOST) }
     }
 
