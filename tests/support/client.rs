@@ -146,11 +146,12 @@ impl Client {
 /// RFC 5321 §4.5.2: "If it is a period, one additional period is inserted at the beginning of the line."
 pub(crate) fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(message.len() + 16);
-    for line in message.split_inclusive(|octet| *octet == b'\n') {
-        if line.starts_with(b".") {
+    for (at, octet) in message.iter().enumerate() {
+        // RFC 5321 §4.5.2: a line begins behind CRLF, not behind a bare LF.
+        if *octet == b'.' && (at == 0 || message[..at].ends_with(b"\r\n")) {
             octets.push(b'.');
         }
-        octets.extend_from_slice(line);
+        octets.push(*octet);
     }
     octets.extend_from_slice(b".\r\n");
     octets

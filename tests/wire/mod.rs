@@ -1,6 +1,7 @@
 //! The real program on real sockets: what only shows there.
 
 mod answers;
+mod byte_exact;
 mod clients_that_leave;
 mod cross_protocol;
 mod dev;
