@@ -247,6 +247,8 @@ fn note(verb: Verb, reply: &Reply, outcome: &mut SessionOutcome) {
         (Verb::Quit, 221) => *outcome = SessionOutcome::Quit,
         (Verb::Connect, 220) => {}
         (Verb::Connect, _) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Refused,
+        // `messagesPerSession`, or the backend's word: the client did nothing wrong.
+        (Verb::Mail | Verb::Message, 421) => {}
         (_, 421) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Expelled,
         _ => {}
     }

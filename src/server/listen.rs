@@ -79,7 +79,7 @@ impl Server {
         let gone: Vec<Arc<str>> = self
             .open
             .iter()
-            .filter(|(name, open)| !wanted(name, open.port))
+            .filter(|(name, open)| !wanted(name, open.port) || open.accepting.is_finished())
             .map(|(name, _)| Arc::clone(name))
             .collect();
         for name in gone {
@@ -101,10 +101,11 @@ impl Server {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Whether every listener of the current plan is open.
+    /// Whether every listener of the current plan is open, and accepts.
     pub fn is_whole(&self) -> bool {
         let serving = self.current.borrow();
-        serving.plan.listeners.iter().all(|listener| self.open.contains_key(&listener.name))
+        let open = |name| self.open.get(name).is_some_and(|open| !open.accepting.is_finished());
+        serving.plan.listeners.iter().all(|listener| open(&listener.name))
     }
 
     /// Where each listener is bound: its name and address.

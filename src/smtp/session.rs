@@ -261,7 +261,11 @@ impl Session {
         match (parsed, early) {
             (Ok(command), None) => self.execute(verb, command),
             (_, Some(reply)) | (Err(reply), None) if verb == Verb::Bdat => {
-                let remaining = command::chunk_size(line).unwrap_or(0);
+                let Some(remaining) = command::chunk_size(line) else {
+                    // What follows can't be told from commands: it must not be run as such.
+                    self.say(verb, reply);
+                    return self.close();
+                };
                 self.state = State::Skip { remaining, dropped: 0, reply: Box::new(reply) };
                 Step::Progress
             }
