@@ -120,9 +120,11 @@ fn watch_folders(paths: &[PathBuf], poke: &mpsc::Sender<()>) -> Result<Recommend
         };
         Unreadable(vec![SourceError { file: file.to_owned(), place: None, problem }])
     };
+    let concern = Concern::of(paths);
     let on_event = move |event: notify::Result<notify::Event>| {
-        // Our own reading must not make us read. An error of the watcher may hide a change.
-        if !event.is_ok_and(|event| !moves(event.kind)) {
+        // Our own reading must not make us read, nor what others do beside our files. An error of
+        // the watcher may hide a change.
+        if !event.is_ok_and(|event| !moves(event.kind) || !concern.has(&event.paths)) {
             // Full: a poke is on its way already.
             let _ = poke.try_send(());
         }
@@ -138,6 +140,41 @@ fn watch_folders(paths: &[PathBuf], poke: &mpsc::Sender<()>) -> Result<Recommend
 
 fn moves(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+}
+
+/// Which changes in the folders that are watched are about our files.
+struct Concern {
+    /// Folders of manifests: whatever is in them.
+    folders: BTreeSet<PathBuf>,
+    /// Files, folders and what links lead to: they, and all above them.
+    paths: BTreeSet<PathBuf>,
+}
+
+impl Concern {
+    fn of(paths: &[PathBuf]) -> Self {
+        let mut concern = Self { folders: BTreeSet::new(), paths: BTreeSet::new() };
+        for path in paths {
+            let files = files::list(path).unwrap_or_default();
+            for path in [path].into_iter().chain(&files) {
+                concern.paths.extend(std::path::absolute(path));
+                concern.paths.extend(path.canonicalize());
+            }
+            if path.is_dir() {
+                concern.folders.extend(std::path::absolute(path));
+                concern.folders.extend(path.canonicalize());
+            }
+        }
+        concern
+    }
+
+    /// An event without paths may be about anything.
+    fn has(&self, changed: &[PathBuf]) -> bool {
+        changed.is_empty()
+            || changed.iter().any(|changed| {
+                changed.parent().is_some_and(|folder| self.folders.contains(folder))
+                    || self.paths.iter().any(|path| path.starts_with(changed))
+            })
+    }
 }
 
 /// Where a path stands and where its links lead, each by the nearest folder that is there.
@@ -163,4 +200,30 @@ fn nearest_folder(folder: Option<&Path>) -> PathBuf {
     let ancestors = folder.into_iter().flat_map(Path::ancestors);
     let there = ancestors.filter(|folder| folder.is_dir()).map(Path::to_owned).next();
     there.unwrap_or_else(|| PathBuf::from("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_others_do_beside_our_files_is_no_concern() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let manifests = root.join("manifests");
+        fs::create_dir(&manifests).unwrap();
+        fs::write(root.join("target.yaml"), "").unwrap();
+        std::os::unix::fs::symlink(root.join("target.yaml"), manifests.join("link.yaml")).unwrap();
+        let concern = Concern::of(std::slice::from_ref(&manifests));
+        let has = |path: &str| concern.has(&[root.join(path)]);
+        for path in ["manifests", "manifests/new.yaml", "manifests/..data", "target.yaml", ""] {
+            assert!(has(path), "{path}");
+        }
+        for path in ["a.log", "manifests-2", "manifests-2/a.yaml", "manifests/below/a.yaml"] {
+            assert!(!has(path), "{path}");
+        }
+        assert!(concern.has(&[]));
+    }
 }
