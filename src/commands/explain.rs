@@ -211,7 +211,11 @@ impl Told<'_> {
             [] => "delegated to no namespace that has routes".to_owned(),
             namespaces => format!("delegated to {}", namespaces.join(", ")),
         };
-        let routed = if delegation.routed { "" } else { "; no usable rule takes any of its recipients" };
+        let routed = match (self.listener.routed.contains(&delegation.domain), delegation.routed) {
+            (true, _) => "",
+            (false, true) => "; no usable rule takes any of its recipients here",
+            (false, false) => "; no usable rule takes any of its recipients",
+        };
         row(out, "domain", format_args!("{}, {namespaces}{routed}", ranking::domain_text(&delegation.domain)))
     }
 

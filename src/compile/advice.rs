@@ -21,25 +21,31 @@ pub(super) fn mark_routed(
     rules: &[Arc<Rule>],
     compiled: &[Vec<Vec<Compiled>>],
 ) {
-    let all = compiled.iter().flatten().flatten();
-    let usable = |compiled: &&Compiled| {
-        let rule = rules.get(compiled.rule.0 as usize);
-        rule.is_some_and(|rule| matches!(rule.state, RuleState::Usable(_)))
-    };
-    let mut routed = BTreeSet::new();
-    for compiled in all.filter(usable) {
-        let Some(rule) = rules.get(compiled.rule.0 as usize) else { continue };
-        let domains = compiled.matches.iter().filter_map(|each| each.domain.as_ref());
-        for domain in domains {
-            let open = delegations.open_to(domain, &rule.route.namespace);
-            routed.extend(open.map(|(index, _)| index));
-        }
-    }
-    for index in routed {
+    for index in routed(delegations, rules, compiled.iter().flatten().flatten()) {
         if let Some(written) = delegations.all.get_mut(index) {
             written.plan.routed = true;
         }
     }
+}
+
+/// The domains that a usable one of these rules takes recipients of, by their indices.
+pub(super) fn routed<'a>(
+    delegations: &Delegations,
+    rules: &[Arc<Rule>],
+    compiled: impl Iterator<Item = &'a Compiled>,
+) -> BTreeSet<usize> {
+    let mut routed = BTreeSet::new();
+    for compiled in compiled {
+        let Some(rule) = rules.get(compiled.rule.0 as usize) else { continue };
+        if matches!(rule.state, RuleState::Unusable) {
+            continue;
+        }
+        for domain in compiled.matches.iter().filter_map(|each| each.domain.as_ref()) {
+            let open = delegations.open_to(domain, &rule.route.namespace);
+            routed.extend(open.map(|(index, _)| index));
+        }
+    }
+    routed
 }
 
 /// A domain without a usable rule: its mail is deferred until there is one.

@@ -13,7 +13,7 @@ use crate::api::{ApiKind, MailGateway};
 use crate::mail::Mailbox;
 use crate::mail::address::fold_domain;
 use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason, Stamp};
-use crate::route::Table;
+use crate::route::{DomainPattern, Table};
 use crate::smtp::{BareNewlines, Limits};
 
 /// A gateway that can be used, without its table.
@@ -134,7 +134,7 @@ impl Usable<'_> {
     pub(super) fn listener(
         &self,
         listener: &written::Listener,
-        table: Arc<Table>,
+        (table, routed): (Arc<Table>, BTreeSet<DomainPattern>),
         message_bytes: u64,
     ) -> Listener {
         let limits = &listener.limits;
@@ -159,6 +159,7 @@ impl Usable<'_> {
                 written::BareNewlines::Pass => BareNewlines::Pass,
             },
             table,
+            routed,
         }
     }
 }

@@ -143,8 +143,12 @@ fn assemble<'a>(
     advice::postmaster(&gateway, &tables, findings);
     let listeners = gateway.spec.listeners.iter().enumerate().filter(|(index, _)| gateway.opens[*index]);
     let listeners = listeners.map(|(index, listener)| {
-        let bytes = message_bytes(&rules, attached, &compiled, (index, classes.of[index]));
-        Arc::new(gateway.listener(listener, Arc::clone(&tables[index]), bytes))
+        let here = || here(attached, &compiled, (index, classes.of[index]));
+        let routed = advice::routed(&gateway.delegations, &rules, here());
+        let routed = routed.into_iter().filter_map(|index| gateway.delegations.all.get(index));
+        let routed = routed.map(|written| written.plan.domain.clone()).collect();
+        let bytes = message_bytes(&rules, here());
+        Arc::new(gateway.listener(listener, (Arc::clone(&tables[index]), routed), bytes))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
     (Plan { gateway: gateway.plan(), listeners, rules, backends }, trace)
@@ -205,18 +209,22 @@ fn tables(
 }
 
 /// What a listener announces as SIZE: the largest message that any of its rules takes.
-fn message_bytes(
-    rules: &[Arc<Rule>],
-    attached: &[Attached<'_>],
-    compiled: &[Vec<Vec<CompiledRule>>],
-    (listener, class): (usize, usize),
-) -> u64 {
-    let here = attached.iter().zip(compiled).filter(|(attached, _)| attached.listeners[listener].is_some());
-    let rules =
-        here.flat_map(|(_, compiled)| &compiled[class]).filter_map(|each| rules.get(each.rule.0 as usize));
+fn message_bytes<'a>(rules: &[Arc<Rule>], here: impl Iterator<Item = &'a CompiledRule>) -> u64 {
+    let rules = here.filter_map(|each| rules.get(each.rule.0 as usize));
     let bytes = rules.filter_map(|rule| match &rule.state {
         RuleState::Usable(deliver) => Some(deliver.max_message_bytes),
         RuleState::Unusable => None,
     });
     bytes.max().unwrap_or_else(defaults::message_bytes)
+}
+
+/// The rules that a listener sees, given the class it belongs to.
+fn here<'c>(
+    attached: &'c [Attached<'_>],
+    compiled: &'c [Vec<Vec<CompiledRule>>],
+    (listener, class): (usize, usize),
+) -> impl Iterator<Item = &'c CompiledRule> {
+    let here = attached.iter().zip(compiled);
+    here.filter(move |(attached, _)| attached.listeners[listener].is_some())
+        .flat_map(move |(_, compiled)| &compiled[class])
 }

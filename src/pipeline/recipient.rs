@@ -85,7 +85,7 @@ fn find(
     let rule = match listener.table.look_up_open(&key, sender, open) {
         Found::Rule(rule) => rule,
         Found::Unknown => return Err(MISCONFIGURED),
-        Found::Nothing if delegation.routed => return Err(UNKNOWN),
+        Found::Nothing if listener.routed.contains(&delegation.domain) => return Err(UNKNOWN),
         Found::Nothing => return Err(MISCONFIGURED),
     };
     let deliver = usable(plan, rule).ok_or(MISCONFIGURED)?.1;

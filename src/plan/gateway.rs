@@ -48,7 +48,7 @@ pub struct Delegation {
     pub domain: DomainPattern,
     /// Position among the exact domains as written; `usize::MAX` for the others.
     pub order: usize,
-    /// Whether a usable rule exists for it; without one its recipients get `451 4.3.5`.
+    /// Whether a usable rule takes recipients of it, on any listener; see [`Listener::routed`].
     pub routed: bool,
     /// The namespaces whose rules may take its recipients, of those that have rules at all.
     ///
@@ -99,4 +99,7 @@ pub struct Listener {
     pub bare_newlines: BareNewlines,
     /// Recipient → rule.
     pub table: Arc<Table>,
+    /// Those of the gateway's domains that a usable rule takes recipients of here; recipients of the
+    /// others get `451 4.3.5`.
+    pub routed: BTreeSet<DomainPattern>,
 }
