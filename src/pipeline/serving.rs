@@ -1,5 +1,6 @@
 //! What is served now: a plan, and the live backends it names. Swapped as one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -26,8 +27,15 @@ impl std::fmt::Debug for Serving {
 
 impl Serving {
     /// Puts a plan into service. Backends that are equal to those of `before` keep their pool, cap
-    /// and circuit.
+    /// and circuit; the series of routes and backends that are gone go.
     pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
+        let routes = |plan: &Plan| -> BTreeSet<Arc<str>> {
+            plan.rules.iter().map(|rule| Arc::clone(&rule.route_label)).collect()
+        };
+        let had = before.map_or_else(BTreeSet::new, |before| routes(&before.plan));
+        for route in had.difference(&routes(&plan)) {
+            metrics.remove_route(route);
+        }
         let running = before.map_or(&[][..], |before| &before.backends);
         let backends = Live::adopt(&plan.backends, running, metrics);
         Self { plan, backends }

@@ -87,6 +87,9 @@ impl Server {
                 open.phase.send_replace(Phase::Draining);
                 // Its port may be that of a new listener, so it has to be free by then.
                 self.let_drain(open).await;
+                if serving.listener(&name).is_none() {
+                    self.metrics.remove_listener(&name);
+                }
                 tracing::info!(listener = %name, "listener closed");
             }
         }

@@ -65,6 +65,8 @@ fn an_added_listener_opens_and_a_removed_one_closes_at_the_next_boundary() {
     let mut idle = Client::greeted(second);
     let mut sending = Client::greeted(second);
     sending.begin(SENDER, RECIPIENT);
+    let series = ["mailchute_smtp_commands_total", r#"listener="second""#, r#"command="RCPT""#];
+    front_end.wait_for_metric(&series, 1.0);
     front_end.edit(&one);
     assert_eq!(idle.reply().code, 421);
     assert_eq!(idle.rest(), "");
@@ -72,6 +74,7 @@ fn an_added_listener_opens_and_a_removed_one_closes_at_the_next_boundary() {
     sending.write(&[MESSAGE, b".\r\n"].concat()).unwrap();
     assert_eq!(sending.reply().code, 250);
     assert_eq!(sending.reply().code, 421);
+    front_end.wait_for_metric(&series, 0.0);
     stays.expect("NOOP", 250);
 }
 
@@ -117,4 +120,23 @@ fn unreadable_manifests_at_the_start_are_exit_code_65() {
     let run = command.args(["serve", "--admin", &admin, "--manifests"]).arg(folder.path()).output().unwrap();
     assert_eq!(run.status.code(), Some(65));
     assert!(String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).contains("broken.yaml"));
+}
+
+#[test]
+fn series_of_a_route_go_with_it() {
+    let (backend, port) = (Recorder::start(), free_port());
+    let named =
+        |name: &str| Manifests::listening(port).route(name, "domain: example.org", backend.address, "");
+    let front_end = FrontEnd::start(port, &named("before"), &[]);
+    let mut client = Client::greeted(front_end.smtp);
+    assert_eq!(client.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+    let series = |name: &str| [format!("route=\"default/{name}\""), "mailchute_messages_total".to_owned()];
+    let wait = |name: &str, value| {
+        front_end.wait_for_metric(&series(name).each_ref().map(String::as_str), value);
+    };
+    wait("before", 1.0);
+    front_end.edit(&named("after"));
+    wait("before", 0.0);
+    assert_eq!(client.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+    wait("after", 1.0);
 }
