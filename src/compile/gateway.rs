@@ -12,9 +12,10 @@ use crate::api::listener::{self as written, TlsMode};
 use crate::api::{ApiKind, MailGateway};
 use crate::mail::Mailbox;
 use crate::mail::address::fold_domain;
-use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason, Stamp};
+use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason};
 use crate::route::{DomainPattern, Table};
 use crate::smtp::{BareNewlines, Limits};
+use crate::stamp;
 
 /// A gateway that can be used, without its table.
 pub(super) struct Usable<'a> {
@@ -115,17 +116,17 @@ fn check_certificates(
 impl Usable<'_> {
     /// The gateway as the data path needs it.
     pub(super) fn plan(&self) -> Gateway {
-        let stamp = &self.spec.stamp;
+        let written = &self.spec.stamp;
         Gateway {
             name: self.name.clone(),
             hostname: self.hostname.clone(),
             domains: self.delegations.all.iter().map(|written| written.plan.clone()).collect(),
             separators: self.spec.subaddressing.separators.clone(),
             postmaster: self.postmaster.clone(),
-            stamp: Stamp {
-                return_path: stamp.return_path,
-                message_id: stamp.message_id == StampField::IfMissing,
-                date: stamp.date == StampField::IfMissing,
+            stamp: stamp::Options {
+                return_path: written.return_path,
+                message_id: written.message_id == StampField::IfMissing,
+                date: written.date == StampField::IfMissing,
             },
         }
     }

@@ -16,7 +16,7 @@ use crate::mail::{Envelope, Greeting, GreetingName, Protocol, Recipient, Transac
 use crate::plan::{Deliver, Rule};
 use crate::smtp::Answer;
 use crate::smtp::reply::{self, Reply};
-use crate::stamp::{Options, Stamping, dedupe};
+use crate::stamp::{Stamping, dedupe};
 use crate::telemetry;
 
 /// Received fields from which on a message is taken to loop (RFC 5321 §6.3: "at least 100").
@@ -111,11 +111,7 @@ impl Session {
             received_at: moment.received_at,
             envelope: &envelope,
             header,
-            options: Options {
-                return_path: gateway.stamp.return_path,
-                message_id: gateway.stamp.message_id,
-                date: gateway.stamp.date,
-            },
+            options: gateway.stamp,
         };
         let stamped = stamping.stamp(message);
         let dedupe_key = dedupe::key(&rule.group, &envelope, header, message, moment.id);

@@ -7,6 +7,7 @@ use super::ObjectName;
 use crate::mail::Mailbox;
 use crate::route::{DomainPattern, Table};
 use crate::smtp::{BareNewlines, Limits};
+use crate::stamp;
 
 /// The gateway: its name to the world, the domains that are its own.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub struct Gateway {
     /// Where an unmatched postmaster goes.
     pub postmaster: Option<Mailbox>,
     /// What is stamped.
-    pub stamp: Stamp,
+    pub stamp: stamp::Options,
 }
 
 impl Gateway {
@@ -56,17 +57,6 @@ pub struct Delegation {
     /// so which rules a recipient is open to is known only with the recipient: see
     /// [`Plan::is_open`](super::Plan::is_open).
     pub namespaces: BTreeSet<Arc<str>>,
-}
-
-/// Fields that are added to a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// `Return-Path`, towards HTTP and queues.
-    pub return_path: bool,
-    /// `Message-ID` where it is missing.
-    pub message_id: bool,
-    /// `Date` where it is missing.
-    pub date: bool,
 }
 
 /// A listener's profile.

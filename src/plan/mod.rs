@@ -14,7 +14,7 @@ pub mod rule;
 
 pub use backend::{Auth, Backend, BackendId, Circuit, Http, OnPartial, Secret, Target};
 pub use finding::{Finding, Reason, Severity};
-pub use gateway::{Delegation, Gateway, Listener, Profile, Stamp};
+pub use gateway::{Delegation, Gateway, Listener, Profile};
 pub use rule::{Deliver, Retry, Rule, RuleState, Timeouts, Weighted};
 
 /// `namespace/name` of a Kubernetes object.
