@@ -157,6 +157,8 @@ pub struct Header {
     pub received_here: usize,
     /// Content of the first `Message-ID`, raw.
     pub message_id: Option<Range<usize>>,
+    /// The same without angle brackets and line ends, as text; `None` where it is absent or empty.
+    pub message_id_text: Option<String>,
     /// Content of the first `Date`, raw.
     pub date: Option<Range<usize>>,
     /// Content of the first `From`, raw.
@@ -175,6 +177,7 @@ impl Header {
             received: 0,
             received_here: 0,
             message_id: None,
+            message_id_text: None,
             date: None,
             from: None,
             end: 0,
@@ -195,15 +198,15 @@ impl Header {
                 header.from.get_or_insert(field.content);
             }
         }
+        let id = header.message_id.clone();
+        header.message_id_text = id.and_then(|content| Self::id_text(message, content));
         header.end = fields.end;
         header.body = fields.body.unwrap_or(fields.end);
         header
     }
 
-    /// The message's id without angle brackets and line ends, as text; `None` where it has none,
-    /// or an empty one.
-    pub fn message_id_text(&self, message: &Message) -> Option<String> {
-        let content = self.message_id.clone()?;
+    /// An id without angle brackets and line ends, as text; `None` where it is empty.
+    fn id_text(message: &Message, content: Range<usize>) -> Option<String> {
         let head = content.start..content.end.min(content.start + MAX_LINE);
         let raw = Lines::new(message).octets(head);
         let mut text = String::from_utf8_lossy(&raw);

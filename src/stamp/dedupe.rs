@@ -43,7 +43,7 @@ pub fn key(
     message: &Message,
     id: TransactionId,
 ) -> String {
-    if header.message_id_text(message).is_none() {
+    if header.message_id_text.is_none() {
         return format!("{PREFIX}{id}");
     }
     let mut parts = Parts(Context::new(&SHA256));

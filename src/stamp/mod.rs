@@ -92,7 +92,7 @@ impl Stamping<'_> {
             field(&mut prefix, "Return-Path", &format!("<{}>", self.reverse_path()));
         }
         received::write(&mut prefix, self);
-        let mut message_id = self.header.message_id_text(message);
+        let mut message_id = self.header.message_id_text.clone();
         if self.header.message_id.is_none() && self.options.message_id {
             let id = format!("{}@{}", self.id, self.hostname);
             field(&mut prefix, "Message-ID", &format!("<{id}>"));
