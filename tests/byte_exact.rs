@@ -1,6 +1,6 @@
 //! What the engine delivers is what was sent: any octets, any cuts, by DATA and by BDAT.
 //!
-//! The stuffing is written here once more, from RFC 5321 §4.5.2, so that it shares no mistake with
+//! The stuffing is the test client's, written from RFC 5321 §4.5.2, so that it shares no mistake with
 //! the engine. Not here: what the stamp prepends.
 
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
 use proptest::sample::Index;
+
+use crate::support::client::stuffed;
 
 const ENVELOPE: &[u8] = b"MAIL FROM:<a@example.org> BODY=8BITMIME\r\nRCPT TO:<b@example.org>\r\n";
 
@@ -109,20 +111,6 @@ fn as_lines(mut body: Vec<u8>) -> Vec<u8> {
         body.extend_from_slice(b"\r\n");
     }
     body
-}
-
-/// RFC 5321 §4.5.2: "If it is a period, one additional period is inserted at the beginning of the line."
-fn stuffed(body: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::new();
-    for (at, octet) in body.iter().enumerate() {
-        let begins = at == 0 || body[..at].ends_with(b"\r\n");
-        if begins && *octet == b'.' {
-            wire.push(b'.');
-        }
-        wire.push(*octet);
-    }
-    wire.extend_from_slice(b".\r\n");
-    wire
 }
 
 fn has_bare_newline(body: &[u8]) -> bool {

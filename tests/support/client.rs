@@ -147,7 +147,8 @@ impl Client {
 pub(crate) fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(message.len() + 16);
     for (at, octet) in message.iter().enumerate() {
-        // RFC 5321 §4.5.2: a line begins behind CRLF, not behind a bare LF.
+        // RFC 5321 §4.5.2: "If it is a period, one additional period is inserted at the beginning of
+        // the line." A line begins behind CRLF, not behind a bare LF.
         if *octet == b'.' && (at == 0 || message[..at].ends_with(b"\r\n")) {
             octets.push(b'.');
         }
