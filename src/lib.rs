@@ -31,7 +31,7 @@
 //! # Rooms
 //!
 //! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
-//! [`route`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`]. The others are edges: [`server`],
+//! [`route`], [`sasl`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`]. The others are edges: [`server`],
 //! [`pipeline`], [`backend`], [`source`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
 //! [`telemetry`] are for edges only. Who may import whom is held by `tests/tidy.rs`.
 //!
@@ -65,6 +65,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod policy;
 pub mod route;
+pub mod sasl;
 pub mod server;
 pub mod smtp;
 pub mod source;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::delegation::Delegations;
 use super::fault::{Fault, Faults};
@@ -12,7 +13,8 @@ use crate::api::listener::{self as written, TlsMode};
 use crate::api::{ApiKind, MailGateway};
 use crate::mail::Mailbox;
 use crate::mail::address::fold_domain;
-use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason};
+use crate::plan::{Access, ClientRates, Gateway, Listener, ObjectName, Profile, Reason};
+use crate::policy::Networks;
 use crate::route::{DomainPattern, Table};
 use crate::smtp::{BareNewlines, Limits};
 use crate::stamp;
@@ -149,6 +151,13 @@ impl Usable<'_> {
             },
             max_sessions: limits.sessions,
             max_sessions_per_client: listener.connection.per_client.sessions,
+            rates: ClientRates::default(),
+            access: Access::default(),
+            greeting_delay: Duration::ZERO,
+            proxy: None,
+            xclient: Networks::default(),
+            tls: None,
+            auth: None,
             limits: Limits {
                 message_bytes,
                 recipients: limits.recipients,

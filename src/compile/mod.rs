@@ -151,7 +151,8 @@ fn assemble<'a>(
         Arc::new(gateway.listener(listener, (Arc::clone(&tables[index]), routed), bytes))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
-    (Plan { gateway: gateway.plan(), listeners, rules, backends }, trace)
+    let plan = Plan { gateway: gateway.plan(), listeners, rules, backends, verifications: Vec::new() };
+    (plan, trace)
 }
 
 /// Listeners that have the same policies see the same rules; the first stands for all of them.

@@ -7,8 +7,10 @@ pub mod body;
 pub mod envelope;
 pub mod header;
 pub mod id;
+pub mod tls;
 
 pub use address::{AddressError, AddressKey, ForwardPath, Host, Mailbox, ReversePath};
 pub use body::Body;
 pub use envelope::{BodyType, Client, Envelope, Greeting, GreetingName, Protocol, Recipient};
 pub use id::TransactionId;
+pub use tls::Tls;

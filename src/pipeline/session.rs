@@ -82,8 +82,8 @@ impl Session {
         Self { door, client, greeting: None, transaction: None, dropped: None, refused: Some(0) }
     }
 
-    /// Answers a question of the engine that needs no waiting: any but the message.
-    pub fn answer(&mut self, question: Question) -> Answered {
+    /// Answers a question of the engine: any but the message, which [`Self::message`] answers.
+    pub async fn answer(&mut self, question: Question) -> Answered {
         match question {
             Question::Connect => Answer::Accept.into(),
             Question::Hello(greeting) => {
@@ -98,6 +98,7 @@ impl Session {
                 };
                 self.recipient(taken)
             }
+            Question::Xclient(_) | Question::Auth(_) => Answer::Refuse(reply::NOT_IMPLEMENTED).into(),
             // The message takes its time: `message` answers it.
             Question::Message => Answer::Refuse(reply::BACKEND_FAILED).into(),
         }

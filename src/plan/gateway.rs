@@ -1,12 +1,11 @@
-//! A gateway and its listeners, as the data path needs them.
+//! A gateway, as the data path needs it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ObjectName;
 use crate::mail::Mailbox;
-use crate::route::{DomainPattern, Table};
-use crate::smtp::{BareNewlines, Limits};
+use crate::route::DomainPattern;
 use crate::stamp;
 
 /// The gateway: its name to the world, the domains that are its own.
@@ -57,39 +56,4 @@ pub struct Delegation {
     /// so which rules a recipient is open to is known only with the recipient: see
     /// [`Plan::is_open`](super::Plan::is_open).
     pub namespaces: BTreeSet<Arc<str>>,
-}
-
-/// A listener's profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Mail from other servers.
-    Mx,
-    /// Mail from users (RFC 6409).
-    Submission,
-    /// RFC 2033.
-    Lmtp,
-}
-
-/// One port.
-#[derive(Debug, Clone)]
-pub struct Listener {
-    /// Its name in the gateway.
-    pub name: Arc<str>,
-    /// TCP port.
-    pub port: u16,
-    /// The profile.
-    pub profile: Profile,
-    /// Sessions at a time.
-    pub max_sessions: u32,
-    /// Sessions at a time from one client (IPv6 by /64); 0 for any number.
-    pub max_sessions_per_client: u32,
-    /// What a session may do.
-    pub limits: Limits,
-    /// Bare CR and LF in DATA.
-    pub bare_newlines: BareNewlines,
-    /// Recipient → rule.
-    pub table: Arc<Table>,
-    /// Those of the gateway's domains that a usable rule takes recipients of here; recipients of the
-    /// others get `451 4.3.5`.
-    pub routed: BTreeSet<DomainPattern>,
 }

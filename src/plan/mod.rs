@@ -10,12 +10,18 @@ use crate::route::RuleId;
 pub mod backend;
 pub mod finding;
 pub mod gateway;
+pub mod listener;
 pub mod rule;
+pub mod tls;
+pub mod verification;
 
 pub use backend::{Auth, Backend, BackendId, Circuit, Http, OnPartial, Secret, Target};
 pub use finding::{Finding, Reason, Severity};
-pub use gateway::{Delegation, Gateway, Listener, Profile};
-pub use rule::{Deliver, Retry, Rule, RuleState, Timeouts, Weighted};
+pub use gateway::{Delegation, Gateway};
+pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};
+pub use rule::{Deliver, Require, Retry, Rule, RuleState, Timeouts, Weighted};
+pub use tls::{Certificate, Tls, TlsMode};
+pub use verification::{Verification, VerificationId};
 
 /// `namespace/name` of a Kubernetes object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +56,8 @@ pub struct Plan {
     pub rules: Vec<Arc<Rule>>,
     /// Backends that usable rules name, by [`BackendId`].
     pub backends: Vec<Arc<Backend>>,
+    /// Verifications that usable rules name, by [`VerificationId`].
+    pub verifications: Vec<Arc<Verification>>,
 }
 
 impl Plan {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BackendId, ObjectName};
+use super::{BackendId, ObjectName, VerificationId};
 use crate::policy::RecipientList;
 
 /// One rule of one route at one gateway: a delivery group.
@@ -44,10 +44,25 @@ pub struct Deliver {
     /// Part of that list can't be read (a bad line, a ConfigMap that is missing): whom it does not
     /// admit gets `451 4.3.5` rather than `550`, since the missing part may have meant them.
     pub recipients_unknown: bool,
+    /// Who is asked whether a recipient exists.
+    pub verification: Option<VerificationId>,
+    /// What the client must have done.
+    pub require: Require,
+    /// Messages a minute of one sender: the user who signed in, else the reverse-path.
+    pub messages_per_minute: Option<u32>,
     /// Octets of a message: the least of policy and backends.
     pub max_message_bytes: u64,
     /// Recipients of a transaction.
     pub max_recipients: u32,
+}
+
+/// What a client must have done for its mail to be taken; otherwise it gets `530 5.7.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Require {
+    /// It is inside TLS.
+    pub tls: bool,
+    /// It has signed in.
+    pub auth: bool,
 }
 
 /// A backend and its share.

@@ -1,5 +1,7 @@
-//! May this recipient pass, given these facts? Pure decisions, no facts gathered here.
+//! May this client, sender or recipient pass, given these facts? Pure decisions, no facts gathered here.
 
+pub mod networks;
 pub mod recipients;
 
+pub use networks::Networks;
 pub use recipients::{ListBuilder, ListError, ListMode, RecipientList};

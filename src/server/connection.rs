@@ -185,7 +185,7 @@ impl Connection<'_> {
         // Boxed: a delivery is large, and most of the time there is none.
         let answered = match question {
             Question::Message => Box::pin(self.pipeline.message()).await.into(),
-            question => self.pipeline.answer(question),
+            question => self.pipeline.answer(question).await,
         };
         if answered.hold > Duration::ZERO {
             socket.write(out).await?;

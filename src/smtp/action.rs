@@ -1,9 +1,12 @@
 //! What the engine asks of the outside, and what it hears back.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::reply::Reply;
-use crate::mail::{BodyType, ForwardPath, Greeting, ReversePath};
+use crate::mail::{BodyType, ForwardPath, Greeting, GreetingName, Protocol, ReversePath};
 
 /// What the outside must do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +43,63 @@ pub enum Question {
     Sender(Sender),
     /// RCPT: is this a recipient, and does it fit this transaction?
     Recipient(ForwardPath),
+    /// XCLIENT: a trusted peer says who the client really is.
+    Xclient(Xclient),
+    /// The next step of an AUTH exchange.
+    Auth(AuthStep),
     /// The message is complete; deliver it.
     Message,
+}
+
+/// One step of an AUTH exchange (RFC 4954 §4), decoded from base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthStep {
+    /// AUTH with a mechanism that was announced, and the initial response where there was one.
+    Begin(Mechanism, Option<Bytes>),
+    /// The answer to a challenge.
+    Response(Bytes),
+    /// The client has cancelled with `*`: forget the exchange. The answer is not looked at.
+    Cancel,
+}
+
+/// A SASL mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// draft-murchison-sasl-login; obsolete and widely used.
+    Login,
+    /// RFC 5802, RFC 7677.
+    ScramSha256,
+}
+
+impl Mechanism {
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+        }
+    }
+}
+
+/// What XCLIENT says of the client (Postfix XCLIENT_README). `None`: not said, so as it was;
+/// `Some(None)`: `[UNAVAILABLE]` or `[TEMPUNAVAIL]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Xclient {
+    /// `ADDR`.
+    pub address: Option<Option<IpAddr>>,
+    /// `PORT`.
+    pub port: Option<Option<u16>>,
+    /// `NAME`: the client's host name.
+    pub name: Option<Option<Arc<str>>>,
+    /// `HELO`.
+    pub helo: Option<Option<GreetingName>>,
+    /// `PROTO`: SMTP or ESMTP.
+    pub protocol: Option<Protocol>,
+    /// `LOGIN`: who has signed in.
+    pub login: Option<Option<Arc<str>>>,
 }
 
 /// MAIL's argument and parameters.
@@ -64,6 +122,8 @@ pub enum Answer {
     Accept,
     /// To [`Question::Hello`]: go on, with this announced.
     Capabilities(Hello),
+    /// To [`Question::Auth`]: the exchange goes on with this, before base64.
+    Challenge(Bytes),
     /// No, with this reply.
     Refuse(Reply),
     /// To [`Question::Message`]: every accepted recipient is confirmed; the reply says so.

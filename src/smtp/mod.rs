@@ -22,7 +22,7 @@ pub mod reply;
 pub mod session;
 mod transaction;
 
-pub use action::{Action, Answer, Hello, Question, Sender, Verb, Violation};
+pub use action::{Action, Answer, AuthStep, Hello, Mechanism, Question, Sender, Verb, Violation, Xclient};
 pub use limits::{BareNewlines, Limits};
 pub use reply::Reply;
 pub use session::{Config, Pressure, Session};

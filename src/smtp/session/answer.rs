@@ -70,7 +70,7 @@ impl Session {
         let replies = match answer {
             Answer::Each(replies) => replies,
             Answer::Delivered(reply) | Answer::Refuse(reply) => self.for_each_recipient(accepted, reply),
-            Answer::Accept | Answer::Capabilities(_) => {
+            Answer::Accept | Answer::Challenge(_) | Answer::Capabilities(_) => {
                 self.for_each_recipient(accepted, reply::BACKEND_FAILED)
             }
         };
