@@ -234,6 +234,8 @@ fn in_words(question: &Question) -> String {
             words
         }
         Question::Recipient(path) => format!("recipient <{path}>"),
+        Question::Xclient(said) => format!("xclient {said:?}"),
+        Question::Auth(step) => format!("auth {step:?}"),
         Question::Message => "message".into(),
     }
 }
