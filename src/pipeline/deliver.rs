@@ -42,7 +42,7 @@ impl Session {
                 Ok(prepared) => self.deliver(prepared, &moment).await,
                 Err(reply) => {
                     self.count_message(&transaction, outcome::label_of_ours(&reply));
-                    tracing::warn!(id = %moment.id, client = %self.client.address, %reply, "message refused");
+                    tracing::warn!(id = %moment.id, client = %self.peer.client.address, %reply, "message refused");
                     Answer::Refuse(reply)
                 }
             }
@@ -76,7 +76,7 @@ impl Session {
         let reply = hand_over(live, &delivery).await;
         self.door.metrics.message(&rule.route_label, outcome::label(&reply));
         tracing::info!(
-            id = %delivery.id, client = %self.client.address, listener = &*self.door.listener,
+            id = %delivery.id, client = %self.peer.client.address, listener = &*self.door.listener,
             route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
             recipients = delivery.envelope.recipients.len(), code = reply.code(),
             trace_id = %delivery.trace.trace_id, took_ms = milliseconds(moment.started.elapsed()), "message"
@@ -139,7 +139,7 @@ impl Session {
             .cloned()
             .unwrap_or(Greeting { protocol: Protocol::Smtp, name: GreetingName::Other([].into()) });
         let source = Arc::clone(&self.door.source);
-        SessionFacts { source, client: self.client, greeting }
+        SessionFacts { source, client: self.peer.client, greeting }
     }
 }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `serving` | what is served now: a plan with its live backends |
 //! | `session` | one connection's questions, answered |
+//! | `peer` | who is at the other end |
 //! | `recipient` | RCPT: which rule takes it, pure |
 //! | `transaction` | MAIL to the message: envelope, delivery group, body |
 //! | `deliver` | the message: stamp it, deliver it |
@@ -13,11 +14,13 @@
 pub mod budget;
 mod deliver;
 pub mod outcome;
+pub mod peer;
 pub mod recipient;
 pub mod serving;
 pub mod session;
 mod transaction;
 
 pub use budget::Budget;
+pub use peer::Peer;
 pub use serving::Serving;
 pub use session::{Answered, Door, Session};

@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use super::budget::Budget;
 use super::outcome;
+use super::peer::Peer;
 use super::recipient::Refusal;
 use super::serving::Current;
 use super::transaction::Transaction;
-use crate::mail::{Client, Greeting};
+use crate::mail::{Client, Greeting, Tls};
 use crate::metrics::{ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason};
 use crate::smtp::reply::{self, Class, Reply};
 use crate::smtp::{Answer, Hello, Question, Sender};
@@ -59,7 +60,7 @@ impl From<Answer> for Answered {
 #[derive(Debug)]
 pub struct Session {
     pub(super) door: Arc<Door>,
-    pub(super) client: Client,
+    pub(super) peer: Peer,
     pub(super) greeting: Option<Box<Greeting>>,
     pub(super) transaction: Option<Box<Transaction>>,
     dropped: Option<Dropped>,
@@ -79,7 +80,16 @@ struct Dropped {
 impl Session {
     /// A client has come through a door.
     pub fn new(door: Arc<Door>, client: Client) -> Self {
-        Self { door, client, greeting: None, transaction: None, dropped: None, refused: Some(0) }
+        let peer = Peer::new(client);
+        Self { door, peer, greeting: None, transaction: None, dropped: None, refused: Some(0) }
+    }
+
+    /// The TLS handshake is done.
+    pub fn tls(&mut self, tls: Tls) {
+        // RFC 3207 §4.2: the server discards any knowledge obtained from the client before.
+        self.greeting = None;
+        self.peer.set_login(None);
+        self.peer.set_tls(Arc::new(tls));
     }
 
     /// Answers a question of the engine: any but the message, which [`Self::message`] answers.
@@ -136,7 +146,7 @@ impl Session {
         let dropped = self.dropped.take();
         let route = dropped.as_ref().map_or("", |dropped| &dropped.route);
         self.door.metrics.message(route, outcome::label_of_ours(reply));
-        tracing::info!(client = %self.client.address, listener = &*self.door.listener, route, %reply, "message refused");
+        tracing::info!(client = %self.peer.client.address, listener = &*self.door.listener, route, %reply, "message refused");
     }
 
     /// Nothing more comes of a message that has begun: the connection has ended, or another follows.

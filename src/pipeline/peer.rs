@@ -1,0 +1,61 @@
+//! Who is at the other end of a connection, by all that is known of it.
+
+use std::sync::Arc;
+
+use crate::mail::{Client, Tls};
+
+/// The client of one session. Most clients have but an address, so the rest takes room on demand.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its true address and port.
+    pub client: Client,
+    known: Option<Box<Known>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    name: Option<Arc<str>>,
+    tls: Option<Arc<Tls>>,
+    login: Option<Arc<str>>,
+}
+
+impl Peer {
+    /// A client of which nothing is known yet.
+    pub fn new(client: Client) -> Self {
+        Self { client, known: None }
+    }
+
+    /// Its host name, where one was looked up and is forward-confirmed, or a trusted peer gave it.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.known.as_ref()?.name.as_ref()
+    }
+
+    /// The TLS session.
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.known.as_ref()?.tls.as_ref()
+    }
+
+    /// Who has signed in.
+    pub fn login(&self) -> Option<&Arc<str>> {
+        self.known.as_ref()?.login.as_ref()
+    }
+
+    /// Says what its host name is.
+    pub fn set_name(&mut self, name: Option<Arc<str>>) {
+        self.known().name = name;
+    }
+
+    /// Says that all octets from now on come inside TLS.
+    pub fn set_tls(&mut self, tls: Arc<Tls>) {
+        self.known().tls = Some(tls);
+    }
+
+    /// Says who has signed in.
+    pub fn set_login(&mut self, login: Option<Arc<str>>) {
+        self.known().login = login;
+    }
+
+    fn known(&mut self) -> &mut Known {
+        self.known.get_or_insert_default()
+    }
+}
