@@ -1,7 +1,9 @@
 //! May this client, sender or recipient pass, given these facts? Pure decisions, no facts gathered here.
 
+pub mod network;
 pub mod networks;
 pub mod recipients;
 
+pub use network::Network;
 pub use networks::Networks;
 pub use recipients::{ListBuilder, ListError, ListMode, RecipientList};

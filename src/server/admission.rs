@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::policy::Network;
 use crate::smtp::Pressure;
 use crate::smtp::reply::{self, Reply};
 
@@ -66,19 +67,6 @@ pub(super) struct Room {
     house: Arc<House>,
     sessions: AtomicUsize,
     clients: Mutex<HashMap<Network, usize>>,
-}
-
-/// A client as limits see it: an IPv4 address, or the /64 that one IPv6 site has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Network(IpAddr);
-
-impl Network {
-    fn of(client: IpAddr) -> Self {
-        Self(match client.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        })
-    }
 }
 
 /// What becomes of a connection.
@@ -226,13 +214,5 @@ mod tests {
         assert!(matches!(room.admit(a, 10, 1), Admission::Welcome(_)));
         drop(refused);
         assert_eq!(house.refused.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn an_ipv6_site_is_one_client() {
-        let network = |text: &str| Network::of(text.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::2:3"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 }
