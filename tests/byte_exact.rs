@@ -72,7 +72,7 @@ impl Harness {
 
     fn decide(&mut self, question: &Question) {
         let answer = match question {
-            Question::Hello(_) => Answer::Capabilities(Hello { starttls: false, auth: None, prdr: false }),
+            Question::Hello(_) => Answer::Capabilities(Hello::default()),
             Question::Message => {
                 self.messages.push(std::mem::take(&mut self.body));
                 Answer::Delivered(reply::DELIVERED)

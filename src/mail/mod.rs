@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod body;
+pub mod dsn;
 pub mod envelope;
 pub mod header;
 pub mod id;
@@ -11,6 +12,7 @@ pub mod tls;
 
 pub use address::{AddressError, AddressKey, ForwardPath, Host, Mailbox, ReversePath};
 pub use body::Body;
+pub use dsn::{Notify, OriginalRecipient, RecipientDsn, Returned, SenderDsn};
 pub use envelope::{BodyType, Client, Envelope, Greeting, GreetingName, Protocol, Recipient};
 pub use id::TransactionId;
 pub use tls::Tls;

@@ -98,12 +98,12 @@ impl Session {
             Question::Connect => Answer::Accept.into(),
             Question::Hello(greeting) => {
                 self.greeting = Some(Box::new(greeting));
-                Answer::Capabilities(Hello { starttls: false, auth: None, prdr: false }).into()
+                Answer::Capabilities(Hello::default()).into()
             }
             Question::Sender(sender) => self.sender(sender).into(),
-            Question::Recipient(path) => {
+            Question::Recipient(recipient) => {
                 let taken = match &mut self.transaction {
-                    Some(transaction) => transaction.recipient(path),
+                    Some(transaction) => transaction.recipient(recipient.forward_path),
                     None => Err(Refusal::new(reply::NEEDS_SENDER, RecipientReason::Syntax)),
                 };
                 self.recipient(taken)

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::mechanism::{Mechanism, Mechanisms};
 use super::reply::Reply;
-use crate::mail::{BodyType, ForwardPath, Greeting, GreetingName, Protocol, ReversePath};
+use crate::mail::{
+    BodyType, ForwardPath, Greeting, GreetingName, Protocol, RecipientDsn, ReversePath, SenderDsn,
+};
 
 /// What the outside must do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub enum Question {
     /// MAIL: may this sender begin?
     Sender(Sender),
     /// RCPT: is this a recipient, and does it fit this transaction?
-    Recipient(ForwardPath),
+    Recipient(Recipient),
     /// XCLIENT: a trusted peer says who the client really is.
     Xclient(Xclient),
     /// The next step of an AUTH exchange.
@@ -60,28 +63,6 @@ pub enum AuthStep {
     Response(Bytes),
     /// The client has cancelled with `*`: forget the exchange. The answer is not looked at.
     Cancel,
-}
-
-/// A SASL mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Mechanism {
-    /// RFC 4616.
-    Plain,
-    /// draft-murchison-sasl-login; obsolete and widely used.
-    Login,
-    /// RFC 5802, RFC 7677.
-    ScramSha256,
-}
-
-impl Mechanism {
-    /// The registered name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::Login => "LOGIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-        }
-    }
 }
 
 /// What XCLIENT says of the client (Postfix XCLIENT_README). `None`: not said, so as it was;
@@ -113,6 +94,19 @@ pub struct Sender {
     pub body_type: BodyType,
     /// `SMTPUTF8`.
     pub smtputf8: bool,
+    /// `PRDR` (draft-hall-prdr): the message is answered by [`Answer::Each`], where verdicts differ.
+    pub prdr: bool,
+    /// `RET` and `ENVID`.
+    pub dsn: SenderDsn,
+}
+
+/// RCPT's argument and parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// RCPT TO.
+    pub forward_path: ForwardPath,
+    /// `NOTIFY` and `ORCPT`.
+    pub dsn: RecipientDsn,
 }
 
 /// What the outside has decided.
@@ -132,15 +126,21 @@ pub enum Answer {
     Each(Vec<Reply>),
 }
 
-/// What EHLO announces beyond what the engine always speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What EHLO announces beyond what the engine always speaks. What is not announced is not spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hello {
-    /// STARTTLS is on offer (RFC 3207).
+    /// STARTTLS is on offer (RFC 3207). Not inside TLS.
     pub starttls: bool,
-    /// AUTH mechanisms on offer, separated by spaces (RFC 4954).
-    pub auth: Option<&'static str>,
-    /// PRDR is on offer.
+    /// Nothing else is until the client has used it (RFC 3207 §4: `530`). Not inside TLS.
+    pub tls_required: bool,
+    /// Mechanisms on offer (RFC 4954).
+    pub auth: Mechanisms,
+    /// PRDR is on offer (draft-hall-prdr).
     pub prdr: bool,
+    /// DSN is on offer (RFC 3461).
+    pub dsn: bool,
+    /// XCLIENT is on offer: the peer is trusted to say who the client is.
+    pub xclient: bool,
 }
 
 /// A command, as metrics name it.

@@ -4,10 +4,12 @@
 
 use bytes::Bytes;
 
-use super::action::{Sender, Verb};
+use super::action::{Recipient, Sender, Verb};
 use super::reply::{self, Reply};
 use crate::mail::address::MAX_PATH;
-use crate::mail::{AddressError, ForwardPath, GreetingName, Host, Mailbox, Protocol, ReversePath};
+use crate::mail::{
+    AddressError, ForwardPath, GreetingName, Host, Mailbox, Protocol, RecipientDsn, ReversePath, SenderDsn,
+};
 
 mod parameters;
 #[cfg(test)]
@@ -21,7 +23,7 @@ pub(super) use parameters::MailParameters;
 pub enum Command {
     Hello(Protocol, GreetingName),
     Mail(Sender),
-    Rcpt(ForwardPath),
+    Rcpt(Recipient),
     Data,
     Bdat { size: u64, last: bool },
     Rset,
@@ -122,16 +124,18 @@ fn mail(argument: &[u8]) -> Result<Sender, Reply> {
     } else {
         ReversePath::Mailbox(mailbox(path, smtputf8, reply::BAD_SENDER)?)
     };
-    Ok(Sender { reverse_path, size, body_type, smtputf8 })
+    Ok(Sender { reverse_path, size, body_type, smtputf8, prdr: false, dsn: SenderDsn::default() })
 }
 
-fn rcpt(argument: &[u8], context: Context) -> Result<ForwardPath, Reply> {
+fn rcpt(argument: &[u8], context: Context) -> Result<Recipient, Reply> {
     let (path, rest) = path(argument, b"TO:").ok_or(reply::BAD_RECIPIENT)?;
     parameters::none(rest)?;
-    if path.eq_ignore_ascii_case(b"postmaster") {
-        return Ok(ForwardPath::Postmaster);
-    }
-    mailbox(path, context.smtputf8, reply::BAD_RECIPIENT).map(ForwardPath::Mailbox)
+    let forward_path = if path.eq_ignore_ascii_case(b"postmaster") {
+        ForwardPath::Postmaster
+    } else {
+        ForwardPath::Mailbox(mailbox(path, context.smtputf8, reply::BAD_RECIPIENT)?)
+    };
+    Ok(Recipient { forward_path, dsn: RecipientDsn::default() })
 }
 
 fn mailbox(path: &[u8], utf8: bool, bad: Reply) -> Result<Mailbox, Reply> {

@@ -10,6 +10,7 @@
 //! | `transaction` | MAIL to the end of data |
 //! | `command` | one command line → [`command::Command`] |
 //! | `line` | octets → command lines, bounded |
+//! | `mechanism` | the names of SASL mechanisms |
 //! | `data` | the text of DATA: unstuffing, the end |
 //! | `reply` | the catalogue of replies |
 
@@ -18,11 +19,13 @@ pub mod command;
 mod data;
 pub mod limits;
 mod line;
+pub mod mechanism;
 pub mod reply;
 pub mod session;
 mod transaction;
 
-pub use action::{Action, Answer, AuthStep, Hello, Mechanism, Question, Sender, Verb, Violation, Xclient};
+pub use action::{Action, Answer, AuthStep, Hello, Question, Recipient, Sender, Verb, Violation, Xclient};
 pub use limits::{BareNewlines, Limits};
+pub use mechanism::{Mechanism, Mechanisms};
 pub use reply::Reply;
 pub use session::{Config, Pressure, Session};

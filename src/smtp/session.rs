@@ -18,14 +18,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::action::{Action, Question, Sender, Verb, Violation};
+use super::action::{Action, Hello, Question, Recipient, Sender, Verb, Violation};
 use super::command::{self, Command, Context};
 use super::data::Scanner;
 use super::limits::{BareNewlines, Limits};
 use super::line::{self, Line, Lines};
 use super::reply::{self, Reply};
 use super::transaction::Transaction;
-use crate::mail::{ForwardPath, Greeting, Protocol};
+use crate::mail::{Greeting, Protocol};
 
 mod announce;
 mod answer;
@@ -67,19 +67,14 @@ pub struct Session {
     lines: Lines,
     actions: VecDeque<Action>,
     state: State,
-    hello: Option<Greeted>,
+    /// What was announced, once the client has greeted.
+    hello: Option<Hello>,
     transaction: Option<Box<Transaction>>,
     ending: Option<Box<Reply>>,
     errors: u32,
     messages: u32,
     /// Recipients refused for good; `None` once one was accepted.
     refused_recipients: Option<u32>,
-}
-
-/// A session whose client has greeted.
-#[derive(Debug, Clone, Copy)]
-struct Greeted {
-    starttls: bool,
 }
 
 #[derive(Debug)]
@@ -281,7 +276,7 @@ impl Session {
                 self.ask(Asked::Hello { protocol, pipelined }, Question::Hello(Greeting { protocol, name }))
             }
             Command::Mail(sender) => self.mail(sender),
-            Command::Rcpt(path) => self.rcpt(path),
+            Command::Rcpt(recipient) => self.rcpt(recipient),
             Command::Data => self.data(),
             Command::Bdat { size, last } => self.bdat(size, last),
             Command::Rset => {
@@ -308,12 +303,12 @@ impl Session {
         self.ask(Asked::Sender(Box::new(Transaction::new(&sender))), Question::Sender(sender))
     }
 
-    fn rcpt(&mut self, path: ForwardPath) -> Step {
+    fn rcpt(&mut self, recipient: Recipient) -> Step {
         let accepted = self.transaction.as_ref().map_or(0, |transaction| transaction.accepted);
         if accepted >= self.config.limits.recipients {
             return self.say(Verb::Rcpt, reply::TOO_MANY_RECIPIENTS);
         }
-        self.ask(Asked::Recipient, Question::Recipient(path))
+        self.ask(Asked::Recipient, Question::Recipient(recipient))
     }
 
     fn starttls(&mut self) -> Step {

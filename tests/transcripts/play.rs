@@ -177,9 +177,7 @@ impl<'a> Player<'a> {
         let refusal = self.script.refusals.iter().find(|(asked, _)| is_about(asked, question));
         let answer = match (refusal, question) {
             (Some((_, reply)), _) => Answer::Refuse(reply.clone()),
-            (None, Question::Hello(_)) => {
-                Answer::Capabilities(Hello { starttls: false, auth: None, prdr: false })
-            }
+            (None, Question::Hello(_)) => Answer::Capabilities(Hello::default()),
             (None, Question::Message) => Answer::Delivered(self.script.delivered.clone()),
             (None, _) => Answer::Accept,
         };
@@ -204,7 +202,9 @@ fn is_about(asked: &Asked, question: &Question) -> bool {
         (Asked::Sender(who), Question::Sender(sender)) => {
             who == "*" || *who == sender.reverse_path.to_string()
         }
-        (Asked::Recipient(who), Question::Recipient(path)) => who == "*" || *who == path.to_string(),
+        (Asked::Recipient(who), Question::Recipient(recipient)) => {
+            who == "*" || *who == recipient.forward_path.to_string()
+        }
         _ => false,
     }
 }
@@ -223,7 +223,7 @@ fn in_words(question: &Question) -> String {
                 GreetingName::Other(text) => format!("hello {verb} other {}", text.escape_ascii()),
             }
         }
-        Question::Sender(Sender { reverse_path, size, body_type, smtputf8 }) => {
+        Question::Sender(Sender { reverse_path, size, body_type, smtputf8, .. }) => {
             let mut words = format!("sender <{reverse_path}> {}", body_type.keyword());
             if let Some(size) = size {
                 let _ = write!(words, " SIZE={size}");
@@ -233,7 +233,7 @@ fn in_words(question: &Question) -> String {
             }
             words
         }
-        Question::Recipient(path) => format!("recipient <{path}>"),
+        Question::Recipient(recipient) => format!("recipient <{}>", recipient.forward_path),
         Question::Xclient(said) => format!("xclient {said:?}"),
         Question::Auth(step) => format!("auth {step:?}"),
         Question::Message => "message".into(),

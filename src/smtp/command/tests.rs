@@ -59,7 +59,8 @@ fn what_mail_refuses() {
 
 #[test]
 fn rcpt_with_and_without_utf8() {
-    assert_eq!(parse_line("RCPT TO:<PostMaster>"), Ok(Command::Rcpt(ForwardPath::Postmaster)));
+    let postmaster = Recipient { forward_path: ForwardPath::Postmaster, dsn: RecipientDsn::default() };
+    assert_eq!(parse_line("RCPT TO:<PostMaster>"), Ok(Command::Rcpt(postmaster)));
     assert_eq!(parse_line("RCPT TO:<>"), Err(reply::BAD_RECIPIENT));
     assert_eq!(parse_line("RCPT TO:<a@b> NOTIFY=NEVER"), Err(reply::BAD_PARAMETER));
     let line = Bytes::from_static("RCPT TO:<bücher@b>".as_bytes());

@@ -1,6 +1,6 @@
 //! The greeting, and what EHLO announces.
 
-use super::{Greeted, Session, State, Step};
+use super::{Session, State, Step};
 use crate::mail::Protocol;
 use crate::smtp::action::{Action, Answer, Hello, Verb, Violation};
 use crate::smtp::reply;
@@ -35,8 +35,8 @@ impl Session {
             Answer::Refuse(reply) => {
                 self.say(verb, reply);
             }
-            Answer::Capabilities(hello) => self.announce(verb, &hello),
-            _ => self.announce(verb, &Hello { starttls: false, auth: None, prdr: false }),
+            Answer::Capabilities(hello) => self.announce(verb, hello),
+            _ => self.announce(verb, Hello::default()),
         }
         if pipelined && !self.is_closed() {
             // RFC 2920 §3.1: EHLO and HELO can only be the last command of a group.
@@ -44,16 +44,16 @@ impl Session {
         }
     }
 
-    fn announce(&mut self, verb: Verb, hello: &Hello) {
+    fn announce(&mut self, verb: Verb, hello: Hello) {
         // RFC 5321 §4.1.4: a second EHLO acts as RSET.
         self.reset();
-        self.hello = Some(Greeted { starttls: hello.starttls });
+        self.hello = Some(hello);
         let text =
             if verb == Verb::Helo { self.config.hostname.to_string() } else { self.capabilities(hello) };
         self.say(verb, reply::hello(text));
     }
 
-    fn capabilities(&self, hello: &Hello) -> String {
+    fn capabilities(&self, hello: Hello) -> String {
         let limits = &self.config.limits;
         let mut text = format!(
             "{}\nPIPELINING\nSIZE {}\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\nBINARYMIME",
@@ -66,9 +66,8 @@ impl Session {
         if hello.starttls {
             text.push_str("\nSTARTTLS");
         }
-        if let Some(mechanisms) = hello.auth {
-            text.push_str("\nAUTH ");
-            text.push_str(mechanisms);
+        if !hello.auth.is_empty() {
+            text.push_str(&format!("\nAUTH {}", hello.auth));
         }
         if hello.prdr {
             text.push_str("\nPRDR");

@@ -31,7 +31,7 @@ fn drive(session: &mut Session, input: &'static [u8]) -> (Vec<u16>, Vec<u8>) {
             Action::Reply { reply, .. } => codes.push(reply.code()),
             Action::Body(octets) => body.extend_from_slice(&octets),
             Action::Ask(Question::Hello(_)) => {
-                session.answer(Answer::Capabilities(Hello { starttls: true, auth: None, prdr: false }));
+                session.answer(Answer::Capabilities(Hello { starttls: true, ..Hello::default() }));
             }
             Action::Ask(Question::Message) => session.answer(Answer::Delivered(reply::DELIVERED)),
             Action::Ask(_) => session.answer(Answer::Accept),

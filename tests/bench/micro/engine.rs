@@ -31,7 +31,7 @@ fn feed(session: &mut Session, input: Bytes) -> usize {
         match action {
             Action::Body(part) => octets += black_box(part).len(),
             Action::Ask(Question::Hello(_)) => {
-                session.answer(Answer::Capabilities(Hello { starttls: false, auth: None, prdr: false }));
+                session.answer(Answer::Capabilities(Hello::default()));
             }
             Action::Ask(Question::Message) => session.answer(Answer::Delivered(DELIVERED)),
             Action::Ask(_) => session.answer(Answer::Accept),
