@@ -1,5 +1,9 @@
 //! How many sessions there may be: in all, at one listener, from one client.
 //!
+//! A place is taken when a connection is accepted, before a word of it is read, so that connections
+//! that never say who they are can't outnumber the sessions there may be. Which client it counts for is
+//! known later: [`Place::claim`].
+//!
 //! Whoever is refused counts for none of these, so that a client that comes again and again takes no
 //! place from others, nor from itself. So many at a time are told why.
 
@@ -90,7 +94,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 enum Held {
     /// One of the sessions that are served.
-    Session { room: Arc<Room>, client: Network },
+    Session { room: Arc<Room>, client: Option<Network> },
     /// One of those that are told why not.
     Refusal,
 }
@@ -100,40 +104,27 @@ impl Room {
         Self { house, sessions: AtomicUsize::new(0), clients: Mutex::default() }
     }
 
-    /// Decides on a connection, given the listener's limits (0: no limit per client).
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, limit: u32, per_client: u32) -> Admission {
-        let client = Network::of(client);
+    /// Takes a place for a connection that was just accepted, given the listener's limit.
+    pub(super) fn enter(self: &Arc<Self>, limit: u32) -> Admission {
         let in_all = self.house.enter();
         let here = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let from_client = self.enter(client);
-        let held = Held::Session { room: Arc::clone(self), client };
+        let held = Held::Session { room: Arc::clone(self), client: None };
         let place = Place { house: Arc::clone(&self.house), held };
-        let reply = if in_all >= self.house.limit || here >= limit as usize {
-            reply::TOO_MANY_SESSIONS
-        } else if per_client > 0 && from_client >= per_client as usize {
-            reply::TOO_MANY_SESSIONS_FROM_CLIENT
-        } else {
-            return Admission::Welcome(place);
-        };
-        drop(place);
-        self.refuse(reply)
-    }
-
-    fn refuse(&self, reply: Reply) -> Admission {
-        let told = self.house.refused.fetch_add(1, Ordering::Relaxed);
-        let place = Place { house: Arc::clone(&self.house), held: Held::Refusal };
-        if told < TOLD_WHY { Admission::Refused(reply, place) } else { Admission::Dropped }
+        if in_all >= self.house.limit || here >= limit as usize {
+            return place.turn_away(reply::TOO_MANY_SESSIONS);
+        }
+        Admission::Welcome(place)
     }
 
     /// Sessions that the client had before.
-    fn enter(&self, client: Network) -> usize {
+    fn add(&self, client: Network) -> usize {
         let mut clients = self.lock();
         let sessions = clients.entry(client).or_insert(0);
         *sessions += 1;
         *sessions - 1
     }
 
-    fn leave(&self, client: Network) {
+    fn remove(&self, client: Network) {
         let mut clients = self.lock();
         if let Entry::Occupied(mut sessions) = clients.entry(client) {
             *sessions.get_mut() -= 1;
@@ -149,6 +140,30 @@ impl Room {
 }
 
 impl Place {
+    /// Counts the session for its client, in place of whom it counted for before, given the limit per
+    /// client (0: none).
+    pub(super) fn claim(mut self, client: IpAddr, per_client: u32) -> Admission {
+        let Held::Session { room, client: held } = &mut self.held else { return Admission::Welcome(self) };
+        let client = Network::of(client);
+        let before = room.add(client);
+        if let Some(former) = held.replace(client) {
+            room.remove(former);
+        }
+        if per_client > 0 && before >= per_client as usize {
+            return self.turn_away(reply::TOO_MANY_SESSIONS_FROM_CLIENT);
+        }
+        Admission::Welcome(self)
+    }
+
+    /// Gives the place back for one of those that are told why.
+    pub(super) fn turn_away(self, reply: Reply) -> Admission {
+        let house = Arc::clone(&self.house);
+        drop(self);
+        let told = house.refused.fetch_add(1, Ordering::Relaxed);
+        let place = Self { house, held: Held::Refusal };
+        if told < TOLD_WHY { Admission::Refused(reply, place) } else { Admission::Dropped }
+    }
+
     /// Whether the house is short of places.
     pub(super) fn pressure(&self) -> watch::Receiver<Pressure> {
         self.house.pressure()
@@ -161,7 +176,9 @@ impl Drop for Place {
             Held::Session { room, client } => {
                 self.house.leave();
                 room.sessions.fetch_sub(1, Ordering::Relaxed);
-                room.leave(*client);
+                if let Some(client) = client {
+                    room.remove(*client);
+                }
             }
             Held::Refusal => {
                 self.house.refused.fetch_sub(1, Ordering::Relaxed);
@@ -173,6 +190,13 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn admit(room: &Arc<Room>, client: IpAddr, limit: u32, per_client: u32) -> Admission {
+        match room.enter(limit) {
+            Admission::Welcome(place) => place.claim(client, per_client),
+            refused => refused,
+        }
+    }
 
     fn reply(admission: &Admission) -> Option<&Reply> {
         match admission {
@@ -186,16 +210,40 @@ mod tests {
         let house = Arc::new(House::new(3));
         let room = Arc::new(Room::new(Arc::clone(&house)));
         let [a, b, c] = ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(|text| text.parse().unwrap());
-        let first = room.admit(a, 10, 1);
+        let first = admit(&room, a, 10, 1);
         assert!(matches!(first, Admission::Welcome(_)));
-        assert_eq!(reply(&room.admit(a, 10, 1)), Some(&reply::TOO_MANY_SESSIONS_FROM_CLIENT));
-        assert!(matches!(room.admit(a, 10, 0), Admission::Welcome(_)));
-        assert_eq!(reply(&room.admit(b, 1, 0)), Some(&reply::TOO_MANY_SESSIONS));
-        let more = [room.admit(b, 10, 1), room.admit(c, 10, 1)];
+        assert_eq!(reply(&admit(&room, a, 10, 1)), Some(&reply::TOO_MANY_SESSIONS_FROM_CLIENT));
+        assert!(matches!(admit(&room, a, 10, 0), Admission::Welcome(_)));
+        assert_eq!(reply(&admit(&room, b, 1, 0)), Some(&reply::TOO_MANY_SESSIONS));
+        let more = [admit(&room, b, 10, 1), admit(&room, c, 10, 1)];
         assert_eq!(*house.pressure().borrow(), Pressure::High);
-        assert_eq!(reply(&room.admit(c, 10, 0)), Some(&reply::TOO_MANY_SESSIONS));
+        assert_eq!(reply(&admit(&room, c, 10, 0)), Some(&reply::TOO_MANY_SESSIONS));
         drop((first, more));
         assert_eq!(*house.pressure().borrow(), Pressure::None);
+        assert!(room.clients.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn whoever_has_not_said_who_he_is_takes_a_place_in_all() {
+        let house = Arc::new(House::new(2));
+        let room = Arc::new(Room::new(Arc::clone(&house)));
+        let unknown = [room.enter(10), room.enter(10)];
+        assert!(unknown.iter().all(|admission| matches!(admission, Admission::Welcome(_))));
+        assert_eq!(reply(&room.enter(10)), Some(&reply::TOO_MANY_SESSIONS));
+        drop(unknown);
+        assert_eq!(house.sessions.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_session_counts_for_its_last_client() {
+        let room = Arc::new(Room::new(Arc::new(House::new(10))));
+        let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+        let Admission::Welcome(place) = admit(&room, a, 10, 1) else { panic!("there is room") };
+        let moved = place.claim(b, 1);
+        assert!(matches!(moved, Admission::Welcome(_)));
+        assert!(matches!(admit(&room, a, 10, 1), Admission::Welcome(_)));
+        assert_eq!(reply(&admit(&room, b, 10, 1)), Some(&reply::TOO_MANY_SESSIONS_FROM_CLIENT));
+        drop(moved);
         assert!(room.clients.lock().unwrap().is_empty());
     }
 
@@ -204,14 +252,14 @@ mod tests {
         let house = Arc::new(House::new(10));
         let room = Arc::new(Room::new(Arc::clone(&house)));
         let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
-        let first = room.admit(a, 10, 1);
-        let refused: Vec<_> = std::iter::repeat_with(|| room.admit(a, 10, 1)).take(TOLD_WHY).collect();
+        let first = admit(&room, a, 10, 1);
+        let refused: Vec<_> = std::iter::repeat_with(|| admit(&room, a, 10, 1)).take(TOLD_WHY).collect();
         assert!(refused.iter().all(|admission| reply(admission).is_some()));
-        assert!(matches!(room.admit(a, 10, 1), Admission::Dropped));
+        assert!(matches!(admit(&room, a, 10, 1), Admission::Dropped));
         assert_eq!(*house.pressure().borrow(), Pressure::None);
-        assert!(matches!(room.admit(b, 10, 1), Admission::Welcome(_)));
+        assert!(matches!(admit(&room, b, 10, 1), Admission::Welcome(_)));
         drop(first);
-        assert!(matches!(room.admit(a, 10, 1), Admission::Welcome(_)));
+        assert!(matches!(admit(&room, a, 10, 1), Admission::Welcome(_)));
         drop(refused);
         assert_eq!(house.refused.load(Ordering::Relaxed), 0);
     }

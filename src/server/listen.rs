@@ -9,20 +9,16 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
-use super::admission::{Admission, House, Place, Room};
-use super::connection::{self, Connection};
+use super::admission::{Admission, House, Room};
+use super::arrival::Arrival;
 use super::phase::{Phase, Phases, reached};
 use super::socket::Socket;
-use crate::mail::Client;
 use crate::metrics::{Metrics, SessionOutcome};
 use crate::pipeline::serving::Current;
-use crate::pipeline::{self, Budget, Door};
+use crate::pipeline::{Budget, Door};
 use crate::plan::{Listener, Profile};
-use crate::smtp::reply::Reply;
-use crate::smtp::{self, Session};
-use crate::telemetry;
+use crate::smtp;
 
 /// How long accepting pauses when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -220,13 +216,11 @@ impl Entrance {
         }
     }
 
+    /// Takes a place for the connection, and gives it to a task of its own.
     fn enter(&mut self, stream: TcpStream, peer: SocketAddr, sessions: &mut JoinSet<()>) {
         let serving = Arc::clone(&self.door.current.borrow());
         let Some(listener) = serving.listener(&self.door.listener) else { return };
-        let client = Client { address: peer.ip().to_canonical(), port: peer.port() };
-        let admission =
-            self.room.admit(client.address, listener.max_sessions, listener.max_sessions_per_client);
-        let (place, refusal) = match admission {
+        let (place, refusal) = match self.room.enter(listener.max_sessions) {
             Admission::Welcome(place) => (place, None),
             Admission::Refused(reply, place) => (place, Some(reply)),
             Admission::Dropped => {
@@ -234,15 +228,18 @@ impl Entrance {
                 return;
             }
         };
-        let config = self.config(listener, &serving.plan.gateway.hostname);
         // Replies are whole already: waiting to fill a packet only delays them.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let span = telemetry::session_span(&self.door.listener, client);
-        let session =
-            session(stream, client, Arc::clone(&self.door), place, self.phases.clone(), config, refusal);
-        sessions.spawn(session.instrument(span));
+        let arrival = Arrival {
+            peer,
+            door: Arc::clone(&self.door),
+            listener: Arc::clone(listener),
+            config: self.config(listener, &serving.plan.gateway.hostname),
+            phases: self.phases.clone(),
+        };
+        sessions.spawn(arrival.run(Socket::new(stream), place, refusal));
     }
 
     /// The engine's configuration, made anew when the plan is another one.
@@ -262,29 +259,6 @@ impl Entrance {
             }
         }
     }
-}
-
-async fn session(
-    stream: TcpStream,
-    client: Client,
-    door: Arc<Door>,
-    place: Place,
-    phases: Phases,
-    config: Arc<smtp::Config>,
-    refusal: Option<Reply>,
-) {
-    let active = door.metrics.session();
-    let connection = Connection {
-        engine: Session::new(config),
-        pipeline: pipeline::Session::new(Arc::clone(&door), client),
-        metrics: &door.metrics,
-        phases,
-        refusal,
-        pressure: place.pressure(),
-    };
-    let outcome = connection::serve(Socket::new(stream), connection).await;
-    active.end(outcome);
-    drop(place);
 }
 
 /// Errors that belong to the connection that was about to be accepted (accept(2)).

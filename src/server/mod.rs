@@ -6,12 +6,14 @@
 //! | --- | --- |
 //! | `listen` | opens and closes ports as the plan says, accepts |
 //! | `admission` | how many sessions, in all and per client |
+//! | `arrival` | one connection before its dialogue: who comes, and may they |
 //! | `connection` | one connection: socket ↔ engine ↔ pipeline |
 //! | `socket` | reads without a buffer of its own, writes with a deadline |
 //! | `pace` | the minimum rate of data |
 //! | `phase` | running, draining, cut |
 
 mod admission;
+mod arrival;
 mod connection;
 mod guard;
 mod listen;
