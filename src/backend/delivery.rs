@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 
 use crate::mail::body::Message;
-use crate::mail::{Client, Envelope, Greeting, TransactionId};
+use crate::mail::{Client, Envelope, Greeting, Tls, TransactionId};
 use crate::plan::{Retry, Timeouts};
 use crate::smtp::Reply;
 
@@ -60,8 +60,14 @@ pub struct SessionFacts {
     pub source: Arc<str>,
     /// The client.
     pub client: Client,
+    /// Its host name, where one was looked up and is forward-confirmed, or a trusted peer gave it.
+    pub client_name: Option<Arc<str>>,
     /// How it greeted.
     pub greeting: Greeting,
+    /// The TLS session, where there is one.
+    pub tls: Option<Arc<Tls>>,
+    /// Who has signed in.
+    pub login: Option<Arc<str>>,
 }
 
 /// W3C trace context of the delivery span.

@@ -103,10 +103,10 @@ impl Session {
         let stamping = Stamping {
             hostname: &gateway.hostname,
             client: session.client.address,
-            client_name: None,
+            client_name: session.client_name.as_deref(),
             greeting: &session.greeting,
-            tls: None,
-            authenticated: false,
+            tls: session.tls.as_deref(),
+            authenticated: session.login.is_some(),
             id: moment.id,
             received_at: moment.received_at,
             envelope: &envelope,
@@ -138,8 +138,14 @@ impl Session {
             .as_deref()
             .cloned()
             .unwrap_or(Greeting { protocol: Protocol::Smtp, name: GreetingName::Other([].into()) });
-        let source = Arc::clone(&self.door.source);
-        SessionFacts { source, client: self.peer.client, greeting }
+        SessionFacts {
+            source: Arc::clone(&self.door.source),
+            client: self.peer.client,
+            client_name: self.peer.name().cloned(),
+            greeting,
+            tls: self.peer.tls().cloned(),
+            login: self.peer.login().cloned(),
+        }
     }
 }
 

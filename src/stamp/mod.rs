@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::mail::body::Message;
 use crate::mail::header::{Header, Start};
-use crate::mail::{Envelope, Greeting, Host, Mailbox, ReversePath, TransactionId, address};
+use crate::mail::{Envelope, Greeting, Host, Mailbox, ReversePath, Tls, TransactionId, address};
 
 pub mod dedupe;
 mod keyword;
@@ -36,15 +36,6 @@ pub struct Options {
     pub date: bool,
 }
 
-/// The TLS session a message came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tls<'a> {
-    /// E.g. `TLSv1.3`.
-    pub version: &'a str,
-    /// E.g. `TLS_AES_128_GCM_SHA256`.
-    pub cipher: &'a str,
-}
-
 /// All that is stamped on one delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamping<'a> {
@@ -57,7 +48,7 @@ pub struct Stamping<'a> {
     /// How it greeted.
     pub greeting: &'a Greeting,
     /// The TLS session, if there is one.
-    pub tls: Option<Tls<'a>>,
+    pub tls: Option<&'a Tls>,
     /// Whether the client has authenticated (RFC 4954).
     pub authenticated: bool,
     /// The transaction.

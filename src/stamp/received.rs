@@ -18,7 +18,7 @@ const MAX_GREETING: usize = 64;
 pub(super) fn write(prefix: &mut Vec<u8>, stamping: &Stamping<'_>) {
     let mut folded = Folded { out: prefix, column: 0 };
     let client = literal(stamping.client);
-    let tcp_info = match stamping.client_name {
+    let tcp_info = match stamping.client_name.filter(|name| is_domain(name)) {
         Some(name) => format!("({name} {client})"),
         None => format!("({client})"),
     };
@@ -46,6 +46,11 @@ pub(super) fn write(prefix: &mut Vec<u8>, stamping: &Stamping<'_>) {
     folded.attach(";");
     folded.words(&[&date(stamping.received_at)]);
     folded.attach("\r\n");
+}
+
+/// A peer that is trusted may still say a name that is none: it stands nowhere then.
+fn is_domain(name: &str) -> bool {
+    matches!(Host::parse(name.as_bytes(), false), Ok(Host::Domain(_)))
 }
 
 /// The name as it was given, or a comment with what is left of it.

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use proptest::prelude::{Strategy, any, prop, proptest};
 use proptest::{prop_assert_eq, prop_oneof};
 
-use super::{Options, Stamped, Stamping, Tls, keyword};
+use super::{Options, Stamped, Stamping, keyword};
 use crate::mail::body::Message;
 use crate::mail::envelope::GreetingName;
 use crate::mail::header::Header;
 use crate::mail::{
-    BodyType, Envelope, ForwardPath, Greeting, Host, Mailbox, Protocol, Recipient, ReversePath, TransactionId,
+    BodyType, Envelope, ForwardPath, Greeting, Host, Mailbox, Protocol, Recipient, ReversePath, Tls,
+    TransactionId,
 };
 
 const ALL: Options = Options { return_path: true, message_id: true, date: true };
@@ -24,7 +25,8 @@ struct Case {
     client: &'static str,
     client_name: Option<&'static str>,
     greeting: Greeting,
-    tls: Option<Tls<'static>>,
+    tls: Option<Tls>,
+    authenticated: bool,
     envelope: Envelope,
     options: Options,
 }
@@ -36,6 +38,7 @@ impl Case {
             client_name: None,
             greeting: greeting(b"mail.example.net"),
             tls: None,
+            authenticated: false,
             envelope: Envelope {
                 reverse_path: ReversePath::Mailbox(mailbox("bounce@example.net")),
                 recipients: vec![recipient("a@example.org")],
@@ -53,8 +56,8 @@ impl Case {
             client: self.client.parse::<IpAddr>().unwrap(),
             client_name: self.client_name,
             greeting: &self.greeting,
-            tls: self.tls,
-            authenticated: false,
+            tls: self.tls.as_ref(),
+            authenticated: self.authenticated,
             id: TransactionId::new(received_at, [0xff; 10]),
             received_at,
             envelope: &self.envelope,
@@ -128,13 +131,18 @@ fn every_registered_keyword_has_its_session() {
 #[test]
 fn tls_is_told_in_a_comment() {
     let mut case = Case::new();
-    case.tls = Some(Tls { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256" });
+    let (version, cipher) = ("TLSv1.3", "TLS_AES_128_GCM_SHA256");
+    case.tls = Some(Tls { version, cipher, client_identity: Some("who it is".into()) });
     let expected = format!(
         "\tby mx.example.org with ESMTPS id {ID}\r\n\
          \t(TLSv1.3 TLS_AES_128_GCM_SHA256)\r\n\
          \tfor <a@example.org>; "
     );
     assert!(case.prefix("A: b\r\n").contains(&expected));
+    case.authenticated = true;
+    assert!(case.prefix("A: b\r\n").contains(" with ESMTPSA id "));
+    case.greeting.protocol = Protocol::Lmtp;
+    assert!(case.prefix("A: b\r\n").contains(" with LMTPSA id "));
 }
 
 #[test]
@@ -144,6 +152,8 @@ fn clients_stand_as_literals_with_their_confirmed_name() {
         ("2001:db8::1", None, "([IPv6:2001:db8::1])"),
         ("2001:db8::1", Some("ptr.example.net"), "(ptr.example.net [IPv6:2001:db8::1])"),
         ("::ffff:192.0.2.1", None, "([192.0.2.1])"),
+        ("192.0.2.1", Some("a) (b"), "([192.0.2.1])"),
+        ("192.0.2.1", Some("x\r\nEvil: y"), "([192.0.2.1])"),
     ] {
         let case = Case { client, client_name: name, ..Case::new() };
         assert!(case.prefix("A: b\r\n").starts_with(&format!("Received: from mail.example.net {told}\r\n")));

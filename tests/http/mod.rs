@@ -71,6 +71,9 @@ fn delivery(recipients: &[&str]) -> Delivery {
         session: Arc::new(SessionFacts {
             source: "/mailchute/test/gateway/mx".into(),
             client: Client { address: "192.0.2.7".parse().unwrap(), port: 4321 },
+            client_name: None,
+            tls: None,
+            login: None,
             greeting: Greeting { protocol: Protocol::Esmtp, name: GreetingName::Other((*b"x").into()) },
         }),
         route: "test/route".into(),

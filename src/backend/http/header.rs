@@ -18,7 +18,7 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new() -> Self {
-        Self { text: String::with_capacity(USUAL), ends: Vec::with_capacity(24) }
+        Self { text: String::with_capacity(USUAL), ends: Vec::with_capacity(26) }
     }
 
     /// Adds a header whose value `write` appends: visible ASCII.

@@ -5,6 +5,7 @@
 //! (CloudEvents HTTP binding §3.1.3.2). `rcptto` is a list, so its addresses are encoded once
 //! more, inside: see [`put_address`].
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -29,6 +30,8 @@ mod tests;
 pub const DEFAULT_ENVELOPE_OCTETS: usize = 6 * 1024;
 /// RFC 5321 §4.5.3.1.2: octets of a domain. A greeting is not shown beyond it.
 const MAX_GREETING: usize = 255;
+/// Octets of a name that a client goes by: its host's, its certificate's, its user's.
+const MAX_NAME: usize = 255;
 /// RFC 5322 §2.1.1: octets of a line. A longer Message-ID is no event attribute.
 const MAX_MESSAGE_ID: usize = 998;
 
@@ -49,8 +52,13 @@ names! {
     CE_ORIGINALRCPTTO = "ce-originalrcptto";
     CE_DEDUPEKEY = "ce-dedupekey";
     CE_CLIENTIP = "ce-clientip";
+    CE_CLIENTNAME = "ce-clientname";
     CE_HELO = "ce-helo";
     CE_PROTOCOL = "ce-protocol";
+    CE_TLSVERSION = "ce-tlsversion";
+    CE_TLSCIPHER = "ce-tlscipher";
+    CE_TLSCLIENTIDENTITY = "ce-tlsclientidentity";
+    CE_AUTHID = "ce-authid";
     CE_MESSAGEID = "ce-messageid";
     CE_BODYTYPE = "ce-bodytype";
     CE_SMTPUTF8 = "ce-smtputf8";
@@ -156,8 +164,15 @@ fn event(values: &mut Values, delivery: &Delivery) {
     }
     values.add(CE_DEDUPEKEY, |out| out.push_str(&delivery.dedupe_key));
     values.add_display(CE_CLIENTIP, session.client.address.to_canonical());
+    name(values, CE_CLIENTNAME, session.client_name.as_ref());
     values.add(CE_HELO, |out| put_greeting(session, out));
     values.add(CE_PROTOCOL, |out| out.push_str(protocol(session.greeting.protocol)));
+    if let Some(tls) = &session.tls {
+        values.add(CE_TLSVERSION, |out| out.push_str(tls.version));
+        values.add(CE_TLSCIPHER, |out| out.push_str(tls.cipher));
+        name(values, CE_TLSCLIENTIDENTITY, tls.client_identity.as_ref());
+    }
+    name(values, CE_AUTHID, session.login.as_ref());
     if let Some(id) = delivery.message_id.as_ref().filter(|id| id.len() <= MAX_MESSAGE_ID) {
         values.add_encoded(CE_MESSAGEID, id);
     }
@@ -165,6 +180,14 @@ fn event(values: &mut Values, delivery: &Delivery) {
     values.add(CE_SMTPUTF8, |out| out.push_str(if envelope.smtputf8 { "true" } else { "false" }));
     values.add_display(CE_SIZE, delivery.len());
     values.add_encoded(CE_ROUTE, &delivery.route);
+}
+
+/// Who the client is, by one of its names. A part of a name may be another's: too long a one is left
+/// out, and not cut.
+fn name(values: &mut Values, header: HeaderName, name: Option<&Arc<str>>) {
+    if let Some(name) = name.filter(|name| name.len() <= MAX_NAME) {
+        values.add_encoded(header, name);
+    }
 }
 
 /// As greeted: TLS, authentication and SMTPUTF8 are attributes of their own.

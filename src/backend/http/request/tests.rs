@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::backend::TraceContext;
 use crate::mail::body::Message;
-use crate::mail::{BodyType, Client, Envelope, Greeting, Host, Mailbox, TransactionId};
+use crate::mail::{BodyType, Client, Envelope, Greeting, Host, Mailbox, Tls, TransactionId};
 use crate::plan::{Auth, Retry, Secret, Timeouts};
 
 fn target() -> plan::Http {
@@ -50,6 +50,9 @@ fn delivery() -> Delivery {
         session: Arc::new(SessionFacts {
             source: "/mailchute/mail-system/public/mx".into(),
             client: Client { address: "192.0.2.7".parse().unwrap(), port: 41234 },
+            client_name: None,
+            tls: None,
+            login: None,
             greeting: Greeting {
                 protocol: Protocol::Esmtp,
                 name: GreetingName::Host(Host::parse(b"mail.example.net", false).unwrap()),
@@ -105,6 +108,35 @@ traceparent: 00-abababababababababababababababab-cdcdcdcdcdcdcdcd-00
 idempotency-key: \"mc1-key\"
 webhook-id: mc1-key";
     assert_eq!(lines(&target(), &delivery()), expected.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn who_the_client_is() {
+    let mut delivery = delivery();
+    let tls = Tls {
+        version: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256",
+        client_identity: Some("CN=Käse, O=\"x\"".into()),
+    };
+    let mut session = (*delivery.session).clone();
+    session.client_name = Some("ptr.example.net".into());
+    session.greeting.protocol = Protocol::Lmtp;
+    session.login = Some("a b%@example.org\r\nce-id: x".into());
+    session.tls = Some(Arc::new(tls));
+    delivery.session = Arc::new(session.clone());
+    for (name, expected) in [
+        ("ce-clientname", "ptr.example.net"),
+        ("ce-protocol", "LMTP"),
+        ("ce-tlsversion", "TLSv1.3"),
+        ("ce-tlscipher", "TLS_AES_128_GCM_SHA256"),
+        ("ce-tlsclientidentity", "CN=K%C3%A4se,%20O=%22x%22"),
+        ("ce-authid", "a%20b%25@example.org%EF%BF%BD%EF%BF%BDce-id:%20x"),
+    ] {
+        assert_eq!(value(&delivery, name).as_deref(), Some(expected), "{name}");
+    }
+    session.login = Some("x".repeat(256).into());
+    delivery.session = Arc::new(session);
+    assert_eq!(value(&delivery, "ce-authid"), None);
 }
 
 #[test]
