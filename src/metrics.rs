@@ -297,11 +297,15 @@ pub enum RecipientReason {
     Unsupported,
     /// The byte budget has no room.
     NoMemory,
+    /// A policy requires TLS.
+    TlsRequired,
+    /// A policy requires the client to sign in.
+    AuthRequired,
 }
 
 impl RecipientReason {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Ok,
         Self::NoSuchRecipient,
         Self::NotOurs,
@@ -314,6 +318,8 @@ impl RecipientReason {
         Self::Syntax,
         Self::Unsupported,
         Self::NoMemory,
+        Self::TlsRequired,
+        Self::AuthRequired,
     ];
 
     /// The label value.
@@ -331,6 +337,8 @@ impl RecipientReason {
             Self::Syntax => "syntax",
             Self::Unsupported => "unsupported",
             Self::NoMemory => "no_memory",
+            Self::TlsRequired => "tls_required",
+            Self::AuthRequired => "auth_required",
         }
     }
 }

@@ -2,7 +2,7 @@
 //! and the source that read files.
 //!
 //! Comments in an input say what is asked: `# gateway: namespace/name` where there are several,
-//! `# origin: cluster`, and `# ask: recipient [from sender] [at listener]`. `MAILCHUTE_BLESS=1`
+//! `# origin: cluster`, and `# ask: recipient [from sender] [at listener] [by tls] [by auth]`. `MAILCHUTE_BLESS=1`
 //! rewrites the outputs.
 
 mod commands;

@@ -16,8 +16,8 @@ use super::Exit;
 use crate::compile::trace::{Holding, Line};
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
-use crate::pipeline::recipient::{self, Decision};
-use crate::plan::{Deliver, Listener, ObjectName, Plan, Target};
+use crate::pipeline::recipient::{self, Asking, Decision};
+use crate::plan::{Deliver, Listener, ObjectName, Plan, Require, Target};
 use crate::route::RuleId;
 use crate::smtp::reply;
 use crate::source;
@@ -175,7 +175,9 @@ impl Told<'_> {
         if let Some(client) = client {
             row(out, "client", format_args!("{client}, on whom nothing here depends"))?;
         }
-        let decision = recipient::decide(self.plan, self.listener, recipient, sender);
+        // Of a client that has done all that may be required: what it is, is told.
+        let asking = Asking { sender, done: Require { tls: true, auth: true } };
+        let decision = recipient::decide(self.plan, self.listener, recipient, asking);
         let key = self.key(&decision);
         if let Some(key) = &key {
             self.tell_domain(key, out)?;
@@ -232,6 +234,7 @@ impl Told<'_> {
             most => most.min(self.listener.limits.recipients),
         };
         row(out, "limits", format_args!("{} bytes, {most} recipients", deliver.max_message_bytes))?;
+        tell_require(deliver.require, out)?;
         row(out, "RCPT", &reply::RECIPIENT_OK)
     }
 
@@ -317,6 +320,16 @@ impl Told<'_> {
             Decision::Refuse(_) => "would take it, but the rule can't be used".to_owned(),
         }
     }
+}
+
+fn tell_require(require: Require, out: &mut dyn Write) -> io::Result<()> {
+    let what = match (require.tls, require.auth) {
+        (false, false) => return Ok(()),
+        (true, false) => "TLS",
+        (false, true) => "a client that has signed in",
+        (true, true) => "a client that has signed in, inside TLS",
+    };
+    row(out, "requires", format_args!("{what}; others get {}", reply::NEEDS_AUTH.code()))
 }
 
 fn row(out: &mut dyn Write, name: &str, value: impl fmt::Display) -> io::Result<()> {

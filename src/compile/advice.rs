@@ -9,10 +9,10 @@ use super::findings::Findings;
 use super::gateway::Usable;
 use super::route::{Compiled, Match};
 use super::snapshot::Snapshot;
-use crate::api::listener::AuthMode;
+use crate::api::listener::{AuthMode, Listener, TlsMode};
 use crate::api::{ApiKind, MailBackend};
 use crate::mail::{AddressKey, Mailbox, ReversePath};
-use crate::plan::{ObjectName, Reason, Rule, RuleState};
+use crate::plan::{ObjectName, Reason, Require, Rule, RuleState};
 use crate::route::{DomainPattern, Found, Table};
 
 /// Marks the domains that a usable rule takes recipients of.
@@ -129,6 +129,55 @@ pub(super) fn matches(
             }
         }
     }
+}
+
+/// Rules that require what no listener of theirs has: nobody can send mail to their recipients.
+pub(super) fn unmet_requirements(
+    gateway: &Usable<'_>,
+    attached: &[Attached<'_>],
+    compiled: &[Vec<Vec<Compiled>>],
+    (rules, classes): (&[Arc<Rule>], &[usize]),
+    findings: &mut Findings,
+) {
+    let listeners = || gateway.spec.listeners.iter().zip(classes).zip(&gateway.opens);
+    for (attached, compiled) in attached.iter().zip(compiled) {
+        for (index, rule) in attached.route.spec.rules.iter().enumerate() {
+            let here =
+                listeners().zip(&attached.listeners).filter(|((_, opens), by)| **opens && by.is_some());
+            let required = here.filter_map(|(((listener, class), _), _)| {
+                let each = compiled.get(*class)?.get(index)?;
+                match &rules.get(each.rule.0 as usize)?.state {
+                    RuleState::Usable(deliver) => Some((listener, deliver.require)),
+                    RuleState::Unusable => None,
+                }
+            });
+            let required: Vec<(&Listener, Require)> = required.collect();
+            let unmet = |needed: fn(&Require) -> bool, has: fn(&Listener) -> bool| {
+                let one = |(listener, require): &(&Listener, Require)| needed(require) && !has(listener);
+                !required.is_empty() && required.iter().all(one)
+            };
+            let what = if unmet(|require| require.auth, lets_sign_in) {
+                "a client that has signed in, and no listener of the route has AUTH"
+            } else if unmet(|require| require.tls, has_tls) {
+                "TLS, and no listener of the route has any"
+            } else {
+                continue;
+            };
+            let message =
+                format!("a RecipientPolicy requires {what}: every recipient of rule {} gets 530", rule.name);
+            let subject = (ApiKind::Route, attached.name);
+            findings.report(subject, Reason::UnmetRequirement, format!("spec.rules[{index}]"), message);
+        }
+    }
+}
+
+/// By AUTH, or by what a trusted peer says in XCLIENT.
+fn lets_sign_in(listener: &Listener) -> bool {
+    super::defaults::auth_mode(listener) != AuthMode::Disabled || !listener.xclient.trusted_cidrs.is_empty()
+}
+
+fn has_tls(listener: &Listener) -> bool {
+    listener.tls.as_ref().is_some_and(|tls| tls.mode != TlsMode::Disabled)
 }
 
 /// The rules with a relay among their backends, where a listener of the route does not require AUTH.

@@ -139,6 +139,7 @@ fn assemble<'a>(
         advice::matches(&gateway, attached, compiled, (&rules, &written_backends), findings);
     }
     let tables = tables(&gateway, attached, &compiled, (&rules, &classes), findings);
+    advice::unmet_requirements(&gateway, attached, &compiled, (&rules, &classes.of), findings);
     advice::unrouted(&gateway, &gateway.delegations, findings);
     advice::postmaster(&gateway, &tables, findings);
     let listeners = gateway.spec.listeners.iter().enumerate().filter(|(index, _)| gateway.opens[*index]);

@@ -1,8 +1,8 @@
 //! Which policy holds for a rule, block by block.
 //!
 //! The most specific policy that sets a block wins: rule, then route, listener, gateway; at one
-//! level the oldest, then `namespace/name`. The platform's `limits` (listener or gateway) are floors
-//! that an application's (rule or route) can only tighten. A block that can't be used makes the rules
+//! level the oldest, then `namespace/name`. The platform's `limits` and `require` (listener or
+//! gateway) are floors that an application's (rule or route) can only tighten. A block that can't be used makes the rules
 //! it holds for unusable, and no others.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::table::age;
 use super::trace::Holding;
 use crate::api::policy::{TargetKind, TargetRef};
 use crate::api::{ApiKind, RecipientPolicySpec};
-use crate::plan::{ObjectName, Reason};
+use crate::plan::{ObjectName, Reason, Require};
 use crate::policy::RecipientList;
 
 /// A block of a policy.
@@ -155,6 +155,7 @@ pub(super) struct Effective {
     /// Octets of a message; `None` where no policy says.
     pub(super) max_message_bytes: Option<u64>,
     pub(super) max_recipients: Option<u32>,
+    pub(super) require: Require,
 }
 
 impl<'a> Policies<'a> {
@@ -242,6 +243,7 @@ impl<'a> Policies<'a> {
             recipients_unknown: false,
             max_message_bytes: None,
             max_recipients: None,
+            require: Require::default(),
         };
         self.meet(targets);
         for (nth, block) in Block::ALL.into_iter().enumerate() {
@@ -308,8 +310,13 @@ impl<'a> Policies<'a> {
                 let least = &mut effective.max_recipients;
                 *least = Some(least.map_or(recipients, |held| held.min(recipients)));
             }
+            Block::Require => {
+                let Some(require) = &policy.spec.require else { return };
+                effective.require.tls |= require.tls;
+                effective.require.auth |= require.auth;
+            }
             // What these ask for is not built yet: where they ask for anything they are broken.
-            Block::Verification | Block::Require | Block::SenderAuthentication | Block::Greylisting => {}
+            Block::Verification | Block::SenderAuthentication | Block::Greylisting => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::api::matches::{LocalPartKind, LocalPartMatch, SenderMatch, Subaddress
 use crate::api::route::{BackendRef, RouteMatch, RouteRule};
 use crate::api::{ApiKind, MailBackend};
 use crate::plan::{
-    Backend, BackendId, Deliver, ObjectName, Reason, Require, Retry, Rule, RuleState, Timeouts, Weighted,
+    Backend, BackendId, Deliver, ObjectName, Reason, Retry, Rule, RuleState, Timeouts, Weighted,
 };
 use crate::route::{Candidate, DomainPattern, LocalPart, RuleId, SenderPattern, Subaddress};
 
@@ -273,7 +273,7 @@ impl Rules<'_, '_> {
             recipients: effective.recipients,
             recipients_unknown: effective.recipients_unknown,
             verification: None,
-            require: Require::default(),
+            require: effective.require,
             messages_per_minute: None,
             max_message_bytes,
             max_recipients: effective.max_recipients.unwrap_or(u32::MAX),

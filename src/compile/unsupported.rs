@@ -132,10 +132,6 @@ impl Asked {
         self.when(spec.greylisting.is_some(), "spec.greylisting", &leave_out);
         let per_sender = spec.limits.as_ref().is_some_and(|limits| limits.per_sender.is_some());
         self.when(per_sender, "spec.limits.perSender", &leave_out);
-        if let Some(require) = &spec.require {
-            self.when(require.tls, "spec.require.tls", &format!("use false; {until}"));
-            self.when(require.auth, "spec.require.auth", &format!("use false; {until}"));
-        }
         if let Some(checks) = &spec.sender_authentication {
             let on = [checks.spf, checks.dkim, checks.dmarc].iter().any(|mode| *mode != CheckMode::Disabled);
             let instead = format!("leave it out, or set spf, dkim and dmarc to Disabled; {until}");

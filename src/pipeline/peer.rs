@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::mail::{Client, Tls};
+use crate::plan::Require;
 
 /// The client of one session. Most clients have but an address, so the rest takes room on demand.
 #[derive(Debug, Clone)]
@@ -38,6 +39,11 @@ impl Peer {
     /// Who has signed in.
     pub fn login(&self) -> Option<&Arc<str>> {
         self.known.as_ref()?.login.as_ref()
+    }
+
+    /// What it has done of what a policy may require.
+    pub fn done(&self) -> Require {
+        Require { tls: self.tls().is_some(), auth: self.login().is_some() }
     }
 
     /// Says what its host name is.

@@ -4,7 +4,7 @@
 
 use crate::mail::{ForwardPath, Mailbox, ReversePath};
 use crate::metrics::RecipientReason;
-use crate::plan::{Deliver, Listener, Plan, Rule, RuleState};
+use crate::plan::{Deliver, Listener, Plan, Require, Rule, RuleState};
 use crate::route::{Found, RuleId};
 use crate::smtp::reply::{self, Reply};
 
@@ -42,19 +42,28 @@ const UNKNOWN: Refusal = Refusal { reply: reply::NO_SUCH_USER, reason: Recipient
 const MISCONFIGURED: Refusal =
     Refusal { reply: reply::MISCONFIGURED, reason: RecipientReason::Misconfigured };
 
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// MAIL FROM.
+    pub sender: &'a ReversePath,
+    /// What the client has done of what a policy may require.
+    pub done: Require,
+}
+
 /// Decides one recipient. An unmatched postmaster goes to the gateway's `postmaster` address
 /// (RFC 5321 §4.5.1: its mail must be accepted), and no list refuses it.
-pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, sender: &ReversePath) -> Decision {
+pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, asking: Asking<'_>) -> Decision {
     let Some(mailbox) = mailbox(plan, path) else { return Decision::Refuse(NOT_OURS) };
     let postmaster = mailbox.is_postmaster();
-    let refusal = match find(plan, listener, &mailbox, sender, postmaster) {
+    let refusal = match find(plan, listener, &mailbox, asking, postmaster) {
         Ok(rule) => return Decision::Route { rule, rewritten: mailbox },
         Err(refusal) => refusal,
     };
     if postmaster
         && refusal == UNKNOWN
         && let Some(other) = &plan.gateway.postmaster
-        && let Ok(rule) = find(plan, listener, other, sender, true)
+        && let Ok(rule) = find(plan, listener, other, asking, true)
     {
         return Decision::Route { rule, rewritten: other.clone() };
     }
@@ -76,24 +85,35 @@ fn find(
     plan: &Plan,
     listener: &Listener,
     mailbox: &Mailbox,
-    sender: &ReversePath,
+    asking: Asking<'_>,
     postmaster: bool,
 ) -> Result<RuleId, Refusal> {
     let key = mailbox.key().ok_or(NOT_OURS)?;
     let delegation = plan.gateway.delegation(&key.domain).ok_or(NOT_OURS)?;
     let open = |rule| plan.is_open(delegation, rule);
-    let rule = match listener.table.look_up_open(&key, sender, open) {
+    let rule = match listener.table.look_up_open(&key, asking.sender, open) {
         Found::Rule(rule) => rule,
         Found::Unknown => return Err(MISCONFIGURED),
         Found::Nothing if listener.routed.contains(&delegation.domain) => return Err(UNKNOWN),
         Found::Nothing => return Err(MISCONFIGURED),
     };
     let deliver = usable(plan, rule).ok_or(MISCONFIGURED)?.1;
+    // Before any list: who may not send mail here needs not know who exists.
+    unmet(deliver.require, asking.done).map_or(Ok(()), Err)?;
     let listed = deliver.recipients.as_ref().is_none_or(|list| list.admits(&key));
     match (listed || postmaster, deliver.recipients_unknown) {
         (true, _) => Ok(rule),
         (false, true) => Err(MISCONFIGURED),
         (false, false) => Err(UNKNOWN),
+    }
+}
+
+/// What is required and not done. STARTTLS first: AUTH may be offered only behind it.
+fn unmet(require: Require, done: Require) -> Option<Refusal> {
+    match (require.tls && !done.tls, require.auth && !done.auth) {
+        (true, _) => Some(Refusal::new(reply::NEEDS_TLS, RecipientReason::TlsRequired)),
+        (false, true) => Some(Refusal::new(reply::NEEDS_AUTH, RecipientReason::AuthRequired)),
+        (false, false) => None,
     }
 }
 

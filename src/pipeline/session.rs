@@ -103,7 +103,7 @@ impl Session {
             Question::Sender(sender) => self.sender(sender).into(),
             Question::Recipient(recipient) => {
                 let taken = match &mut self.transaction {
-                    Some(transaction) => transaction.recipient(recipient.forward_path),
+                    Some(transaction) => transaction.recipient(recipient.forward_path, self.peer.done()),
                     None => Err(Refusal::new(reply::NEEDS_SENDER, RecipientReason::Syntax)),
                 };
                 self.recipient(taken)

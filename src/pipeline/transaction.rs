@@ -7,12 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::budget::{Budget, Held};
-use super::recipient::{self, Decision, Refusal};
+use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
 use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::mail::{Body, ForwardPath, Mailbox, Recipient, ReversePath};
 use crate::metrics::RecipientReason;
-use crate::plan::{BackendId, Deliver, Listener, OnPartial, Weighted};
+use crate::plan::{BackendId, Deliver, Listener, OnPartial, Require, Weighted};
 use crate::route::RuleId;
 use crate::smtp::{Sender, reply};
 
@@ -63,9 +63,9 @@ impl Transaction {
     }
 
     /// Takes a recipient into the transaction, or says why not.
-    pub(super) fn recipient(&mut self, path: ForwardPath) -> Result<(), Refusal> {
-        let decision =
-            recipient::decide(&self.serving.plan, &self.listener, &path, &self.sender.reverse_path);
+    pub(super) fn recipient(&mut self, path: ForwardPath, done: Require) -> Result<(), Refusal> {
+        let asking = Asking { sender: &self.sender.reverse_path, done };
+        let decision = recipient::decide(&self.serving.plan, &self.listener, &path, asking);
         let (rule, rewritten) = match decision {
             Decision::Route { rule, rewritten } => (rule, rewritten),
             Decision::Refuse(refusal) => return Err(refusal),

@@ -48,6 +48,7 @@ reasons! {
     Overridden,
     NoPostmaster,
     UnverifiedCatchAll,
+    UnmetRequirement,
     OpenRelay,
     UnknownField,
     Unused,
@@ -61,6 +62,7 @@ impl Reason {
             | Self::Overridden
             | Self::NoPostmaster
             | Self::UnverifiedCatchAll
+            | Self::UnmetRequirement
             | Self::Unused => Severity::Warning,
             _ => Severity::Error,
         }

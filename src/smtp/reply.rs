@@ -262,6 +262,11 @@ catalogue! {
     /// A backend asked for less, is at its cap, or its circuit is open.
     BACKEND_BUSY = 451, 3, 2, "Destination is not accepting messages now, try again later";
     /// A backend failed, or its verdict is unreadable.
+    /// TLS is required (RFC 3207 §4).
+    NEEDS_TLS = 530, 7, 0, "Must issue a STARTTLS command first";
+    /// Signing in is required (RFC 4954 §6).
+    NEEDS_AUTH = 530, 7, 0, "Authentication required";
+
     BACKEND_FAILED = 451, 3, 0, "Destination failed, try again later";
     /// A backend can't be reached.
     BACKEND_UNREACHABLE = 451, 4, 1, "Destination unreachable, try again later";

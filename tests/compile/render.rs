@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
-use mailchute::pipeline::recipient::{Decision, decide};
-use mailchute::plan::{Auth, Backend, Listener, Plan, Rule, RuleState, Target};
+use mailchute::pipeline::recipient::{Asking, Decision, decide};
+use mailchute::plan::{Auth, Backend, Listener, Plan, Require, Rule, RuleState, Target};
 use mailchute::route::DomainPattern;
 
 /// The plan, the answers to what is asked, and the findings.
@@ -99,6 +99,9 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
         most => most.to_string(),
     };
     writeln!(out, "limits: {{messageBytes: {}, recipients: {most}}}", deliver.max_message_bytes).unwrap();
+    if deliver.require != Require::default() {
+        writeln!(out, "requires: {{tls: {}, auth: {}}}", deliver.require.tls, deliver.require.auth).unwrap();
+    }
     out
 }
 
@@ -154,7 +157,9 @@ fn answer(plan: &Plan, ask: &str) -> String {
     };
     let named = |listener: &&Arc<Listener>| word_after("at").is_none_or(|name| *listener.name == *name);
     let listener = plan.listeners.iter().find(named).unwrap();
-    let answer = match decide(plan, listener, &recipient, &sender) {
+    let by = |what: &str| words.windows(2).any(|pair| pair == ["by", what]);
+    let asking = Asking { sender: &sender, done: Require { tls: by("tls"), auth: by("auth") } };
+    let answer = match decide(plan, listener, &recipient, asking) {
         Decision::Route { rule, rewritten } => {
             let rule = &plan.rules[rule.0 as usize];
             format!("MailRoute {} rule {}, told {rewritten}", rule.route, rule.name)
