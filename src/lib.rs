@@ -19,8 +19,8 @@
 //!    [`mail::Body`], within a byte budget.
 //! 4. When the final dot was read, [`stamp`] writes the trace fields and names the message across
 //!    retries; [`backend`] delivers it and gives back a receipt or a failure for each recipient.
-//! 5. `pipeline::outcome` turns those into the one reply. It is the only place that says `250` to a
-//!    message.
+//! 5. `pipeline::outcome` turns those into the reply, over LMTP and PRDR into one for each recipient. It
+//!    is the only place that says `250` to a message.
 //!
 //! # The life of a configuration
 //!
@@ -39,7 +39,7 @@
 //!
 //! | | what always holds | held by |
 //! | --- | --- | --- |
-//! | 1 | `250` after data has one call site, and only when every recipient is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/http/*`, `tests/chaos/kill.rs` |
+//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/chaos/kill.rs` |
 //! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `backend::http::connection` |
 //! | 3 | a backend receives our prefix and then exactly the octets sent, less whole fields that are named | `tests/byte_exact.rs`, `stamp::tests` |
 //! | 4 | data ends only at CRLF `.` CRLF, or after the announced octets | `tests/smtp/smuggling_*` |

@@ -348,7 +348,9 @@ impl RecipientReason {
 pub enum MessageOutcome {
     /// `250`: every recipient is confirmed.
     Delivered,
-    /// `4xx`: the client should try again.
+    /// `250` for some recipients only: LMTP, PRDR.
+    Partial,
+    /// `4xx`: the client should try again; with a reply for each recipient, for one of them at least.
     Deferred,
     /// `5xx` by the backend's word.
     Refused,
@@ -360,13 +362,14 @@ pub enum MessageOutcome {
 
 impl MessageOutcome {
     /// Every one.
-    pub const ALL: [Self; 5] =
-        [Self::Delivered, Self::Deferred, Self::Refused, Self::Rejected, Self::Abandoned];
+    pub const ALL: [Self; 6] =
+        [Self::Delivered, Self::Partial, Self::Deferred, Self::Refused, Self::Rejected, Self::Abandoned];
 
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::Partial => "partial",
             Self::Deferred => "deferred",
             Self::Refused => "refused",
             Self::Rejected => "rejected",

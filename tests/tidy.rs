@@ -86,6 +86,7 @@ fn replies_are_made_in_the_catalogue() {
 fn delivered_is_said_at_one_place() {
     let sources = tree::sources();
     none(&sources.iter().flat_map(reply::delivered).collect::<Vec<_>>());
+    none(&sources.iter().flat_map(reply::confirmed).collect::<Vec<_>>());
     assert!(
         sources.iter().any(|source| source.path == reply::OUTCOME && source.production.contains("DELIVERED")),
         "{} does not say it, so this rule looks at the wrong place",

@@ -72,10 +72,12 @@ pub struct MailBackendSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(transform = map_of(32, 480, REPLY))]
     pub responses: BTreeMap<String, String>,
-    /// The backend may answer differently for each recipient (an lmtp backend always does). Default false.
+    /// The backend may answer differently for each recipient (an lmtp backend always does). PRDR is announced where one
+    /// does. Default false.
     #[serde(default)]
     pub per_recipient_verdicts: bool,
-    /// What to do when it takes a message for some recipients only. Default `Single`.
+    /// What to do when it takes a message for some recipients only, and the client has not asked for a reply per
+    /// recipient: by LMTP or PRDR each hears its own. Default `Single`.
     #[serde(default)]
     pub on_partial: OnPartial,
     /// Puts large messages into an object store and sends a reference. Unset: every message is sent whole.
@@ -263,7 +265,7 @@ impl Default for Circuit {
     }
 }
 
-/// What to do when a backend takes a message for some recipients only.
+/// What to do when a backend takes a message for some recipients only, and one reply has to tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum OnPartial {
     /// It can't happen: a backend with verdicts per recipient gets one recipient per transaction.

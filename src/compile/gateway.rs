@@ -139,6 +139,7 @@ impl Usable<'_> {
         listener: &written::Listener,
         (table, routed): (Arc<Table>, BTreeSet<DomainPattern>),
         message_bytes: u64,
+        verdicts: bool,
     ) -> Listener {
         let limits = &listener.limits;
         Listener {
@@ -164,6 +165,8 @@ impl Usable<'_> {
                 messages: limits.messages_per_session,
                 errors: limits.errors,
             },
+            // LMTP has a reply for each recipient without it.
+            prdr: verdicts && listener.profile != written::Profile::Lmtp,
             bare_newlines: match listener.connection.bare_newlines {
                 written::BareNewlines::Reject => BareNewlines::Reject,
                 written::BareNewlines::Pass => BareNewlines::Pass,

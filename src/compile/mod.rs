@@ -43,7 +43,7 @@ mod unsupported;
 pub use snapshot::{Duplicate, Snapshot};
 
 use crate::api::ApiKind;
-use crate::plan::{Backend, Finding, Listener, ObjectName, Plan, Reason, Rule, RuleState};
+use crate::plan::{Backend, Finding, Listener, ObjectName, Plan, Reason, Rule, RuleState, Weighted};
 use crate::route::Table;
 use attach::Attached;
 use fault::Faults;
@@ -149,7 +149,8 @@ fn assemble<'a>(
         let routed = routed.into_iter().filter_map(|index| gateway.delegations.all.get(index));
         let routed = routed.map(|written| written.plan.domain.clone()).collect();
         let bytes = message_bytes(&rules, here());
-        Arc::new(gateway.listener(listener, (Arc::clone(&tables[index]), routed), bytes))
+        let verdicts = gives_verdicts((&rules, &backends), here());
+        Arc::new(gateway.listener(listener, (Arc::clone(&tables[index]), routed), bytes, verdicts))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
     let plan = Plan { gateway: gateway.plan(), listeners, rules, backends, verifications: Vec::new() };
@@ -218,6 +219,20 @@ fn message_bytes<'a>(rules: &[Arc<Rule>], here: impl Iterator<Item = &'a Compile
         RuleState::Unusable => None,
     });
     bytes.max().unwrap_or_else(defaults::message_bytes)
+}
+
+/// Whether a backend of the rules of a listener gives verdicts per recipient.
+fn gives_verdicts<'a>(
+    (rules, backends): (&[Arc<Rule>], &[Arc<Backend>]),
+    mut here: impl Iterator<Item = &'a CompiledRule>,
+) -> bool {
+    let gives = |weighted: &Weighted| {
+        backends.get(weighted.backend.0 as usize).is_some_and(|backend| backend.per_recipient_verdicts)
+    };
+    here.any(|each| match rules.get(each.rule.0 as usize).map(|rule| &rule.state) {
+        Some(RuleState::Usable(deliver)) => deliver.backends.iter().any(gives),
+        Some(RuleState::Unusable) | None => false,
+    })
 }
 
 /// The rules that a listener sees, given the class it belongs to.

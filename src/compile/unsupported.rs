@@ -61,7 +61,7 @@ impl Asked {
         let connection = &listener.connection;
         let per_client = &connection.per_client;
         let asked = [
-            (listener.profile != Profile::Mx, "profile", "use MX"),
+            (listener.profile == Profile::Submission, "profile", "use MX or LMTP"),
             (auth, "auth.mode", "use Disabled"),
             (tls, "tls.mode", "use Disabled, or leave tls out"),
             (proxy, "proxyProtocol.mode", "use Disabled"),

@@ -62,6 +62,13 @@ impl ListenerMetrics {
         let held = &verbs[verb as usize];
         let seconds = held.seconds.get_or_init(|| families.command_seconds.get(&[listener, verb.as_str()]));
         seconds.observe(took.as_secs_f64());
+        self.further_reply(verb, code);
+    }
+
+    /// A command got one reply more: LMTP and PRDR answer a message for each recipient. It counts by its
+    /// code; the time of the command is that to its first reply.
+    pub fn further_reply(&self, verb: Verb, code: u16) {
+        let held = &self.0.verbs[verb as usize];
         for slot in &held.codes {
             let (of, counter) = slot.get_or_init(|| (code, self.code(verb, code)));
             if *of == code {

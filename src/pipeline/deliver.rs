@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::Instrument;
 
-use super::outcome;
+use super::outcome::{self, Telling, Told};
 use super::recipient;
 use super::session::Session;
 use super::transaction::Transaction;
@@ -68,20 +68,21 @@ impl Session {
         let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
         let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
         let delivery = self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message));
-        Ok(Prepared { rule, live, delivery })
+        Ok(Prepared { rule, live, delivery, telling: transaction.telling() })
     }
 
     async fn deliver(&self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
-        let Prepared { rule, live, delivery } = prepared;
-        let reply = hand_over(live, &delivery).await;
-        self.door.metrics.message(&rule.route_label, outcome::label(&reply));
+        let Prepared { rule, live, delivery, telling } = prepared;
+        let told = hand_over(live, &delivery, telling).await;
+        self.door.metrics.message(&rule.route_label, told.outcome);
         tracing::info!(
             id = %delivery.id, client = %self.peer.client.address, listener = &*self.door.listener,
             route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
-            recipients = delivery.envelope.recipients.len(), code = reply.code(),
-            trace_id = %delivery.trace.trace_id, took_ms = milliseconds(moment.started.elapsed()), "message"
+            recipients = delivery.envelope.recipients.len(), confirmed = told.confirmed, code = told.code,
+            outcome = told.outcome.as_str(), trace_id = %delivery.trace.trace_id,
+            took_ms = milliseconds(moment.started.elapsed()), "message"
         );
-        answer(reply)
+        told.answer
     }
 
     fn delivery(
@@ -154,6 +155,7 @@ struct Prepared<'a> {
     rule: &'a Rule,
     live: &'a Live,
     delivery: Delivery,
+    telling: Telling,
 }
 
 /// When and as what the message came.
@@ -168,7 +170,7 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-async fn hand_over(live: &Live, delivery: &Delivery) -> Reply {
+async fn hand_over(live: &Live, delivery: &Delivery, telling: Telling) -> Told {
     let span = telemetry::delivery_span(delivery, live.backend());
     let outcomes = live.deliver(delivery).instrument(span).await;
     if let Some(Err(failure)) = outcomes.iter().find(|outcome: &&Outcome| outcome.is_err()) {
@@ -181,9 +183,5 @@ async fn hand_over(live: &Live, delivery: &Delivery) -> Reply {
             tracing::warn!(%id, %backend, cause = cause.as_str(), detail, "delivery failed");
         }
     }
-    outcome::reply_for_all(&outcomes, delivery.id)
-}
-
-fn answer(reply: Reply) -> Answer {
-    if reply.code() / 100 == 2 { Answer::Delivered(reply) } else { Answer::Refuse(reply) }
+    outcome::tell(&outcomes, delivery.envelope.recipients.len(), telling, delivery.id)
 }

@@ -6,22 +6,76 @@
 use crate::backend::{Cause, Failure, Outcome, Receipt};
 use crate::mail::TransactionId;
 use crate::metrics::MessageOutcome;
+use crate::smtp::Answer;
 use crate::smtp::reply::{self, Class, Reply};
 
-/// The reply to a message, given what became of each of its recipients.
-pub fn reply_for_all(outcomes: &[Outcome], id: TransactionId) -> Reply {
-    let Some((first, others)) = outcomes.split_first() else { return reply::BACKEND_FAILED };
-    let reply = reply_for_one(first, id);
-    // RFC 5321 knows one reply for all recipients: what differs in class can't be told by it.
-    if others.iter().all(|other| reply_for_one(other, id).class() == reply.class()) {
-        reply
-    } else {
-        reply::MIXED
+#[cfg(test)]
+mod tests;
+
+/// How the client is told what became of its recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// By one reply for all of them (RFC 5321).
+    Once,
+    /// By a reply for each (RFC 2033, PRDR).
+    Each,
+}
+
+/// What the client is told, and how it is counted and logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The answer to the message.
+    pub answer: Answer,
+    /// The label value.
+    pub outcome: MessageOutcome,
+    /// Recipients that were told `250`.
+    pub confirmed: usize,
+    /// Of several codes the greatest.
+    pub code: u16,
+}
+
+/// The answer to a message, given what became of each of its `recipients`, in the order of RCPT. Of
+/// whom nothing became known is not confirmed.
+pub fn tell(outcomes: &[Outcome], recipients: usize, telling: Telling, id: TransactionId) -> Told {
+    let known = outcomes.iter().map(|outcome| reply_for_one(outcome, id));
+    let replies: Vec<Reply> =
+        known.chain(std::iter::repeat(reply::BACKEND_FAILED)).take(recipients.max(1)).collect();
+    let alike = |same: fn(&Reply, &Reply) -> bool| replies.iter().all(|reply| same(reply, &replies[0]));
+    match telling {
+        Telling::Each if !alike(Reply::eq) => each(replies),
+        // RFC 5321 knows one reply for all recipients: what differs in class can't be told by it.
+        Telling::Once if !alike(|one, other| one.class() == other.class()) => once(reply::MIXED, 0),
+        Telling::Once | Telling::Each => {
+            let first = replies[0].clone();
+            let confirmed = if first.class() == Class::Positive { recipients } else { 0 };
+            once(first, confirmed)
+        }
     }
 }
 
+fn once(reply: Reply, confirmed: usize) -> Told {
+    let (outcome, code) = (label(&reply), reply.code());
+    let answer = if confirmed > 0 { Answer::Delivered(reply) } else { Answer::Refuse(reply) };
+    Told { answer, outcome, confirmed, code }
+}
+
+/// One that ends the session would keep the others from being told.
+fn each(replies: Vec<Reply>) -> Told {
+    let replies: Vec<Reply> = replies.into_iter().map(Reply::without_closing).collect();
+    let of = |class: Class| replies.iter().filter(|reply| reply.class() == class).count();
+    let confirmed = of(Class::Positive);
+    let outcome = match (confirmed, of(Class::Permanent)) {
+        (0, permanent) if permanent == replies.len() => MessageOutcome::Refused,
+        (0, _) => MessageOutcome::Deferred,
+        (confirmed, _) if confirmed == replies.len() => MessageOutcome::Delivered,
+        _ => MessageOutcome::Partial,
+    };
+    let code = replies.iter().map(Reply::code).max().unwrap_or_default();
+    Told { answer: Answer::Each(replies), outcome, confirmed, code }
+}
+
 /// The reply for one recipient.
-pub fn reply_for_one(outcome: &Outcome, id: TransactionId) -> Reply {
+fn reply_for_one(outcome: &Outcome, id: TransactionId) -> Reply {
     match outcome {
         Ok(receipt) => delivered(receipt, id),
         Err(failure) => failed(failure),
@@ -51,7 +105,7 @@ fn failed(failure: &Failure) -> Reply {
 }
 
 /// The label value of a message that was answered after a delivery.
-pub(super) fn label(reply: &Reply) -> MessageOutcome {
+fn label(reply: &Reply) -> MessageOutcome {
     match reply.class() {
         Class::Positive => MessageOutcome::Delivered,
         Class::Permanent => MessageOutcome::Refused,
@@ -64,56 +118,5 @@ pub(super) fn label_of_ours(reply: &Reply) -> MessageOutcome {
     match reply.class() {
         Class::Permanent => MessageOutcome::Rejected,
         _ => MessageOutcome::Deferred,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::SystemTime;
-
-    fn id() -> TransactionId {
-        TransactionId::new(SystemTime::UNIX_EPOCH, [0; 10])
-    }
-
-    fn failure(cause: Cause, reply: Option<Reply>) -> Outcome {
-        Err(Failure { cause, reply, detail: String::new() })
-    }
-
-    #[test]
-    fn every_cause_without_a_word_of_the_backend_is_temporary() {
-        for (cause, code) in [
-            (Cause::Busy, "4.3.2"),
-            (Cause::CircuitOpen, "4.3.2"),
-            (Cause::InFlightCap, "4.3.2"),
-            (Cause::Failed, "4.3.0"),
-            (Cause::Verdict, "4.3.0"),
-            (Cause::Misconfigured, "4.3.5"),
-            (Cause::Unreachable, "4.4.1"),
-            (Cause::Reset, "4.4.2"),
-            (Cause::Timeout, "4.4.2"),
-        ] {
-            let reply = reply_for_one(&failure(cause, None), id());
-            assert_eq!((reply.code(), reply.enhanced().as_deref()), (451, Some(code)), "{cause:?}");
-        }
-    }
-
-    #[test]
-    fn a_failure_is_never_250_whatever_reply_it_carries() {
-        let reply = reply_for_one(&failure(Cause::Verdict, Some(reply::DELIVERED)), id());
-        assert_eq!(reply, reply::BACKEND_FAILED);
-    }
-
-    #[test]
-    fn recipients_answered_alike_share_a_reply_and_a_mix_is_temporary() {
-        let yes = Ok(Receipt::default());
-        let no = failure(Cause::Verdict, Some(reply::NO_SUCH_USER));
-        let later = failure(Cause::Timeout, None);
-        assert_eq!(reply_for_all(&[yes.clone(), yes.clone()], id()).code(), 250);
-        assert_eq!(reply_for_all(&[no.clone(), no.clone()], id()), reply::NO_SUCH_USER);
-        assert_eq!(reply_for_all(&[yes.clone(), no.clone()], id()), reply::MIXED);
-        assert_eq!(reply_for_all(&[no, later.clone()], id()), reply::MIXED);
-        assert_eq!(reply_for_all(&[yes, later], id()), reply::MIXED);
-        assert_eq!(reply_for_all(&[], id()), reply::BACKEND_FAILED);
     }
 }

@@ -11,7 +11,7 @@ use super::peer::Peer;
 use super::recipient::Refusal;
 use super::serving::Current;
 use super::transaction::Transaction;
-use crate::mail::{Client, Greeting, Tls};
+use crate::mail::{Client, Greeting, Protocol, Tls};
 use crate::metrics::{ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason};
 use crate::smtp::reply::{self, Class, Reply};
 use crate::smtp::{Answer, Hello, Question, Sender};
@@ -97,8 +97,9 @@ impl Session {
         match question {
             Question::Connect => Answer::Accept.into(),
             Question::Hello(greeting) => {
+                let hello = self.hello(&greeting);
                 self.greeting = Some(Box::new(greeting));
-                Answer::Capabilities(Hello::default()).into()
+                Answer::Capabilities(hello).into()
             }
             Question::Sender(sender) => self.sender(sender).into(),
             Question::Recipient(recipient) => {
@@ -155,6 +156,13 @@ impl Session {
         if let Some(dropped) = self.dropped.take().filter(|dropped| dropped.begun) {
             self.door.metrics.message(&dropped.route, MessageOutcome::Abandoned);
         }
+    }
+
+    /// What is on offer here and now.
+    fn hello(&self, greeting: &Greeting) -> Hello {
+        let serving = Arc::clone(&self.door.current.borrow());
+        let Some(listener) = serving.listener(&self.door.listener) else { return Hello::default() };
+        Hello { prdr: listener.prdr && greeting.protocol == Protocol::Esmtp, ..Hello::default() }
     }
 
     fn sender(&mut self, sender: Sender) -> Answer {

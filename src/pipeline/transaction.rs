@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::budget::{Budget, Held};
+use super::outcome::Telling;
 use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
 use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::mail::{Body, ForwardPath, Mailbox, Recipient, ReversePath};
 use crate::metrics::RecipientReason;
-use crate::plan::{BackendId, Deliver, Listener, OnPartial, Require, Weighted};
+use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Require, Weighted};
 use crate::route::RuleId;
 use crate::smtp::{Sender, reply};
 
@@ -87,6 +88,12 @@ impl Transaction {
         Ok(())
     }
 
+    /// How the client is told of its recipients.
+    pub(super) fn telling(&self) -> Telling {
+        let each = self.listener.profile == Profile::Lmtp || self.sender.prdr;
+        if each { Telling::Each } else { Telling::Once }
+    }
+
     /// The route that the accepted recipients belong to, for counting.
     pub(super) fn route(&self) -> Option<&Arc<str>> {
         let group = self.group.as_ref()?;
@@ -111,7 +118,8 @@ impl Transaction {
         }
         let backend = self.serving.backend(group.backend).map(|live| live.backend());
         let alone = backend
-            .is_some_and(|backend| backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single);
+            .is_some_and(|backend| backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single)
+            && self.telling() == Telling::Once;
         if alone { Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup)) } else { Ok(()) }
     }
 

@@ -50,6 +50,8 @@ pub struct Listener {
     pub auth: Option<Arc<Auth>>,
     /// What a session may do.
     pub limits: Limits,
+    /// PRDR is on offer (draft-hall-prdr): a backend of its rules gives verdicts per recipient.
+    pub prdr: bool,
     /// Bare CR and LF in DATA.
     pub bare_newlines: BareNewlines,
     /// Recipient → rule.

@@ -86,6 +86,16 @@ enum Done {
     Close,
 }
 
+/// What has been said of a message. LMTP and PRDR have a reply for each recipient; a message counts once.
+#[derive(Clone, Copy)]
+enum Told {
+    Nothing,
+    /// The pipeline has answered it, and has counted it.
+    Asked,
+    /// One reply at least.
+    Replied,
+}
+
 /// Why a wait for the client ended.
 enum Waited {
     Read(Bytes),
@@ -135,26 +145,22 @@ impl Connection<'_> {
         outcome: &mut SessionOutcome,
     ) -> io::Result<Done> {
         let mut since = Instant::now();
-        // The pipeline has answered the message; it counts it too.
-        let mut asked = false;
+        let mut message = Told::Nothing;
         while let Some(action) = self.engine.poll() {
             match action {
                 Action::Reply { verb, reply } => {
                     reply.encode(out);
                     let now = Instant::now();
-                    self.metrics.command(verb, reply.code(), now - since);
+                    self.count(&mut message, verb, &reply, now - since);
                     since = now;
                     note(verb, &reply, outcome);
-                    if verb == Verb::Message && !std::mem::take(&mut asked) {
-                        self.pipeline.refused(&reply);
-                    }
                 }
                 Action::Ask(Question::Connect) => {
                     let answer = self.refusal.take().map_or(Answer::Accept, Answer::Refuse);
                     self.engine.answer(answer);
                 }
                 Action::Ask(question) => {
-                    asked = matches!(question, Question::Message);
+                    message = if matches!(question, Question::Message) { Told::Asked } else { Told::Nothing };
                     self.ask(question, socket, out).await?;
                 }
                 Action::Body(octets) => {
@@ -179,6 +185,17 @@ impl Connection<'_> {
             }
         }
         Ok(Done::Open)
+    }
+
+    /// Counts a reply, and with its first one a message that the engine has refused.
+    fn count(&mut self, message: &mut Told, verb: Verb, reply: &Reply, took: Duration) {
+        let told = if verb == Verb::Message { Told::Replied } else { Told::Nothing };
+        match (std::mem::replace(message, told), told) {
+            (Told::Replied, Told::Replied) => return self.metrics.further_reply(verb, reply.code()),
+            (Told::Nothing, Told::Replied) => self.pipeline.refused(reply),
+            _ => {}
+        }
+        self.metrics.command(verb, reply.code(), took);
     }
 
     async fn ask(&mut self, question: Question, socket: &mut Socket, out: &mut Vec<u8>) -> io::Result<()> {

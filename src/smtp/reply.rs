@@ -87,6 +87,15 @@ impl Reply {
         matches!(self.code, 221 | 421)
     }
 
+    /// The same words by a code that doesn't end the session: `451` for `421`.
+    #[must_use]
+    pub fn without_closing(mut self) -> Self {
+        if self.code == 421 {
+            self.code = 451;
+        }
+        self
+    }
+
     /// Appends the reply's lines to `out`; each is cut at [`MAX_LINE`] octets.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut lines = self.text.split('\n').peekable();
@@ -253,6 +262,11 @@ catalogue! {
     /// Too many Received fields, or our own too often.
     MAIL_LOOP = 554, 4, 6, "Routing loop detected";
 
+    /// TLS is required (RFC 3207 §4).
+    NEEDS_TLS = 530, 7, 0, "Must issue a STARTTLS command first";
+    /// Signing in is required (RFC 4954 §6).
+    NEEDS_AUTH = 530, 7, 0, "Authentication required";
+
     /// No such recipient.
     NO_SUCH_USER = 550, 1, 1, "No such recipient here";
     /// A domain that is not the gateway's.
@@ -262,11 +276,6 @@ catalogue! {
     /// A backend asked for less, is at its cap, or its circuit is open.
     BACKEND_BUSY = 451, 3, 2, "Destination is not accepting messages now, try again later";
     /// A backend failed, or its verdict is unreadable.
-    /// TLS is required (RFC 3207 §4).
-    NEEDS_TLS = 530, 7, 0, "Must issue a STARTTLS command first";
-    /// Signing in is required (RFC 4954 §6).
-    NEEDS_AUTH = 530, 7, 0, "Authentication required";
-
     BACKEND_FAILED = 451, 3, 0, "Destination failed, try again later";
     /// A backend can't be reached.
     BACKEND_UNREACHABLE = 451, 4, 1, "Destination unreachable, try again later";

@@ -74,7 +74,7 @@ fn listener(listener: &Listener) -> String {
         limits.messages,
         limits.errors,
         listener.bare_newlines,
-    )
+    ) + if listener.prdr { "\nprdr: offered" } else { "" }
 }
 
 fn rule(plan: &Plan, rule: &Rule) -> String {
@@ -139,7 +139,7 @@ fn backend(backend: &Backend) -> String {
     out
 }
 
-/// `recipient [from sender] [at listener]`, as the pipeline decides it.
+/// `recipient [from sender] [at listener] [by tls] [by auth]`, as the pipeline decides it.
 fn answer(plan: &Plan, ask: &str) -> String {
     let words: Vec<&str> = ask.split_whitespace().collect();
     let word_after = |word: &str| {

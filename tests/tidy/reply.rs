@@ -36,6 +36,18 @@ pub(super) fn delivered(source: &Source) -> Vec<Fault> {
         .collect()
 }
 
+/// The answers that confirm a message, made elsewhere than where receipts become replies; the engine
+/// says them.
+pub(super) fn confirmed(source: &Source) -> Vec<Fault> {
+    if source.path == OUTCOME || source.path.starts_with("src/smtp/") {
+        return Vec::new();
+    }
+    let code = &source.production;
+    let made = ["Answer::Delivered(", "Answer::Each("].into_iter().flat_map(|call| code.match_indices(call));
+    made.map(|(at, call)| format!("{}:{}: {call}…) outside {OUTCOME}", source.path, line_of(code, at)))
+        .collect()
+}
+
 /// `250 2.0.0 …`, `451-4.3.0`, or a code with a line end.
 fn is_reply(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -71,6 +83,10 @@ mod tests {
         let faults = |path: &str, text: &str| delivered(&Source::new(path, text)).len();
         assert_eq!(faults("src/server/a.rs", "say(reply::DELIVERED)"), 1);
         assert_eq!(faults("src/pipeline/outcome.rs", "say(reply::DELIVERED)"), 0);
+        let faults_of = |path: &str, text: &str| confirmed(&Source::new(path, text)).len();
+        assert_eq!(faults_of("src/server/a.rs", "Answer::Each(vec![reply])"), 1);
+        assert_eq!(faults_of("src/server/a.rs", "Answer::Delivered(reply)"), 1);
+        assert_eq!(faults_of("src/pipeline/outcome.rs", "Answer::Each(replies)"), 0);
         assert_eq!(faults("src/metrics/a.rs", "const DELIVERED: &str = \"delivered\"; label(DELIVERED)"), 0);
     }
 }

@@ -7,6 +7,7 @@ mod cross_protocol;
 mod dev;
 mod drain;
 mod last_reply;
+mod lmtp;
 mod loops;
 mod memory;
 mod pipelining;
