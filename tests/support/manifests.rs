@@ -11,6 +11,7 @@ const API: &str = "apiVersion: mailchute.dev/v1alpha1\n";
 #[derive(Clone, Default)]
 pub(crate) struct Manifests {
     listeners: String,
+    gateway: String,
     documents: String,
 }
 
@@ -20,12 +21,30 @@ impl Manifests {
         Self::default().listener("mx", port, "")
     }
 
+    /// The same, with fields as [`Self::listener`] takes them.
+    pub(crate) fn listening_with(port: u16, fields: &str) -> Self {
+        Self::default().listener("mx", port, fields)
+    }
+
     /// One listener more; `fields` is what it says beside name and port, as `name: value, …`.
     #[must_use]
     pub(crate) fn listener(mut self, name: &str, port: u16, fields: &str) -> Self {
         let separator = if fields.is_empty() { "" } else { ", " };
-        writeln!(self.listeners, "  - {{name: {name}, port: {port}, profile: MX{separator}{fields}}}")
-            .unwrap();
+        writeln!(self.listeners, "  - {{name: {name}, port: {port}{separator}{fields}}}").unwrap();
+        self
+    }
+
+    /// A field of the gateway, as one line.
+    #[must_use]
+    pub(crate) fn gateway(mut self, field: &str) -> Self {
+        writeln!(self.gateway, "  {field}").unwrap();
+        self
+    }
+
+    /// One more document.
+    #[must_use]
+    pub(crate) fn document(mut self, yaml: &str) -> Self {
+        write!(self.documents, "---\n{yaml}\n").unwrap();
         self
     }
 
@@ -56,8 +75,8 @@ impl Manifests {
         format!(
             "{API}kind: MailGateway\nmetadata: {{name: public}}\nspec:\n  hostname: mx.example.org\n  listeners:\n\
              {}  domains:\n  - {{name: example.org, allowedRoutes: {{namespaces: {{from: All}}}}}}\n  \
-             postmaster: postmaster@example.org\n{}",
-            self.listeners, self.documents
+             postmaster: postmaster@example.org\n{}{}",
+            self.listeners, self.gateway, self.documents
         )
     }
 }

@@ -6,13 +6,17 @@
 //! | `front_end` | the same under `serve`, in a folder of its own |
 //! | `manifests` | the YAML it is given |
 //! | `recorder` | an HTTP backend that keeps what it was sent |
+//! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
 //! | `get` | an HTTP client that gets |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
+//! | `secret` | Secrets among the manifests |
+//! | `server` | another program that serves, in a folder of its own |
 //! | `until` | waiting, with a deadline |
 
 #![allow(dead_code, reason = "each test crate stands on a part of it")]
 
+pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod front_end;
 pub(crate) mod get;
@@ -20,4 +24,6 @@ pub(crate) mod manifests;
 pub(crate) mod misbehaving;
 pub(crate) mod program;
 pub(crate) mod recorder;
+pub(crate) mod secret;
+pub(crate) mod server;
 pub(crate) mod until;
