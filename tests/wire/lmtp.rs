@@ -14,8 +14,8 @@ const RECIPIENTS: [&str; 3] = ["a@example.org", "b@example.org", "c@example.org"
 
 fn front_end(target: SocketAddr, backend: &str) -> FrontEnd {
     let port = free_port();
-    let manifests = Manifests::listening(port).route("all", "domain: example.org", target, backend);
-    let yaml = manifests.yaml().replace("profile: MX", "profile: LMTP");
+    let manifests = Manifests::listening_with(port, "profile: LMTP");
+    let yaml = manifests.route("all", "domain: example.org", target, backend).yaml();
     let yaml = yaml.replace("name: all}]}", "name: all}], retry: {attempts: 0}}");
     FrontEnd::start_with(port, &yaml, &[])
 }
@@ -114,11 +114,10 @@ fn one_transaction_is_one_delivery_group_here_too() {
     let [sales, support] = [(); 2].map(|()| Recorder::start());
     let exact = |local: &str| format!("domain: example.org, localPart: {{type: Exact, value: {local}}}");
     let port = free_port();
-    let manifests = Manifests::listening(port)
+    let manifests = Manifests::listening_with(port, "profile: LMTP")
         .route("sales", &exact("sales"), sales.address, "perRecipientVerdicts: true")
         .route("support", &exact("support"), support.address, "perRecipientVerdicts: true");
-    let yaml = manifests.yaml().replace("profile: MX", "profile: LMTP");
-    let front_end = FrontEnd::start_with(port, &yaml, &[]);
+    let front_end = FrontEnd::start(port, &manifests, &[]);
     let mut client = greeted(&front_end);
     client.expect("MAIL FROM:<me@client.example>", 250);
     client.expect("RCPT TO:<sales@example.org>", 250);
