@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
+mod outside;
 mod play;
 mod script;
+mod words;
 
 use play::{Cut, play};
 use script::Script;

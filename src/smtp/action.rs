@@ -1,5 +1,6 @@
 //! What the engine asks of the outside, and what it hears back.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -54,8 +55,8 @@ pub enum Question {
     Message,
 }
 
-/// One step of an AUTH exchange (RFC 4954 §4), decoded from base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One step of an AUTH exchange (RFC 4954 §4), decoded from base64. Its `Debug` tells no secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub enum AuthStep {
     /// AUTH with a mechanism that was announced, and the initial response where there was one.
     Begin(Mechanism, Option<Bytes>),
@@ -63,6 +64,19 @@ pub enum AuthStep {
     Response(Bytes),
     /// The client has cancelled with `*`: forget the exchange. The answer is not looked at.
     Cancel,
+}
+
+impl fmt::Debug for AuthStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begin(mechanism, initial) => {
+                let initial = if initial.is_some() { " with an initial response" } else { "" };
+                write!(f, "{}{initial}", mechanism.as_str())
+            }
+            Self::Response(_) => f.write_str("a response"),
+            Self::Cancel => f.write_str("cancelled"),
+        }
+    }
 }
 
 /// What XCLIENT says of the client (Postfix XCLIENT_README). `None`: not said, so as it was;
@@ -112,7 +126,7 @@ pub struct Recipient {
 /// What the outside has decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Go on.
+    /// Go on. To [`Question::Auth`]: the client is who it says.
     Accept,
     /// To [`Question::Hello`]: go on, with this announced.
     Capabilities(Hello),
@@ -122,7 +136,8 @@ pub enum Answer {
     Refuse(Reply),
     /// To [`Question::Message`]: every accepted recipient is confirmed; the reply says so.
     Delivered(Reply),
-    /// To [`Question::Message`] where each recipient has its reply (LMTP, PRDR), in order.
+    /// To [`Question::Message`]: the reply of each accepted recipient, in order. LMTP and PRDR can tell
+    /// them apart; to others it is one reply, where they agree, or `451`.
     Each(Vec<Reply>),
 }
 

@@ -4,16 +4,18 @@
 
 use bytes::Bytes;
 
-use super::action::{Recipient, Sender, Verb};
+use super::action::{AuthStep, Hello, Recipient, Sender, Verb, Xclient};
 use super::reply::{self, Reply};
 use crate::mail::address::MAX_PATH;
-use crate::mail::{
-    AddressError, ForwardPath, GreetingName, Host, Mailbox, Protocol, RecipientDsn, ReversePath, SenderDsn,
-};
+use crate::mail::{AddressError, ForwardPath, GreetingName, Host, Mailbox, Protocol, ReversePath};
 
+pub(super) mod auth;
+mod dsn;
 mod parameters;
 #[cfg(test)]
 mod tests;
+mod xclient;
+mod xtext;
 
 pub(super) use parameters::MailParameters;
 
@@ -33,6 +35,8 @@ pub enum Command {
     Expn,
     Help,
     Starttls,
+    Auth(AuthStep),
+    Xclient(Xclient),
 }
 
 /// What the session's state lets a command hold.
@@ -42,6 +46,8 @@ pub struct Context {
     pub smtputf8: bool,
     /// The listener speaks LMTP: LHLO instead of HELO and EHLO (RFC 2033 §4.1).
     pub lmtp: bool,
+    /// What was announced; nothing else is spoken.
+    pub announced: Hello,
 }
 
 /// The verb of a line, for metrics and for the order of commands.
@@ -79,7 +85,7 @@ pub fn parse(line: &Bytes, context: Context) -> Result<Command, Reply> {
     match verb {
         Verb::Helo | Verb::Ehlo if !context.lmtp => hello(verb, argument),
         Verb::Lhlo if context.lmtp => hello(verb, argument),
-        Verb::Mail => mail(argument).map(Command::Mail),
+        Verb::Mail => mail(argument, context).map(Command::Mail),
         Verb::Rcpt => rcpt(argument, context).map(Command::Rcpt),
         Verb::Bdat => bdat(argument),
         Verb::Data => bare(argument, Command::Data),
@@ -91,7 +97,8 @@ pub fn parse(line: &Bytes, context: Context) -> Result<Command, Reply> {
         Verb::Vrfy if argument.is_empty() => Err(reply::BAD_ARGUMENT),
         Verb::Vrfy => Ok(Command::Vrfy),
         Verb::Expn => Ok(Command::Expn),
-        Verb::Auth | Verb::Xclient => Err(reply::NOT_IMPLEMENTED),
+        Verb::Auth => auth::auth(argument, context.announced.auth),
+        Verb::Xclient => xclient::xclient(argument).map(Command::Xclient),
         _ => Err(reply::UNKNOWN_COMMAND),
     }
 }
@@ -116,26 +123,27 @@ fn hello(verb: Verb, argument: &[u8]) -> Result<Command, Reply> {
     Ok(Command::Hello(protocol, name))
 }
 
-fn mail(argument: &[u8]) -> Result<Sender, Reply> {
+fn mail(argument: &[u8], context: Context) -> Result<Sender, Reply> {
     let (path, rest) = path(argument, b"FROM:").ok_or(reply::BAD_SENDER)?;
-    let MailParameters { size, body_type, smtputf8 } = MailParameters::parse(rest)?;
+    let MailParameters { size, body_type, smtputf8, prdr, dsn } =
+        MailParameters::parse(rest, context.announced)?;
     let reverse_path = if path.is_empty() {
         ReversePath::Null
     } else {
         ReversePath::Mailbox(mailbox(path, smtputf8, reply::BAD_SENDER)?)
     };
-    Ok(Sender { reverse_path, size, body_type, smtputf8, prdr: false, dsn: SenderDsn::default() })
+    Ok(Sender { reverse_path, size, body_type, smtputf8, prdr, dsn })
 }
 
 fn rcpt(argument: &[u8], context: Context) -> Result<Recipient, Reply> {
     let (path, rest) = path(argument, b"TO:").ok_or(reply::BAD_RECIPIENT)?;
-    parameters::none(rest)?;
+    let dsn = parameters::rcpt(rest, context.announced, context.smtputf8)?;
     let forward_path = if path.eq_ignore_ascii_case(b"postmaster") {
         ForwardPath::Postmaster
     } else {
         ForwardPath::Mailbox(mailbox(path, context.smtputf8, reply::BAD_RECIPIENT)?)
     };
-    Ok(Recipient { forward_path, dsn: RecipientDsn::default() })
+    Ok(Recipient { forward_path, dsn })
 }
 
 fn mailbox(path: &[u8], utf8: bool, bad: Reply) -> Result<Mailbox, Reply> {

@@ -8,7 +8,8 @@
 use bytes::{Buf, Bytes};
 use memchr::{memchr, memchr2, memmem};
 
-use super::limits::{AUTH_LINE, COMMAND_LINE, MAIL_LINE};
+use super::action::Hello;
+use super::limits::{self, AUTH_LINE};
 
 /// What came next.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +22,15 @@ pub(super) enum Line {
     TooLong,
     /// The client speaks HTTP or TLS.
     CrossProtocol,
+}
+
+/// What kind of line is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Awaited {
+    /// A command of a session to which this was announced.
+    Command(Hello),
+    /// The answer to a challenge of AUTH.
+    Response,
 }
 
 /// Cuts lines off the input.
@@ -42,7 +52,7 @@ enum Place {
 
 impl Lines {
     /// The next line, or `None` until more has come. What is incomplete stays in `input`.
-    pub(super) fn next(&mut self, input: &mut Bytes) -> Option<Line> {
+    pub(super) fn next(&mut self, input: &mut Bytes, awaited: Awaited) -> Option<Line> {
         while self.place != Place::Start {
             let Some(end) = memmem::find(input, b"\r\n") else {
                 keep_cr(input);
@@ -57,7 +67,10 @@ impl Lines {
             input.clear();
             return Some(Line::CrossProtocol);
         }
-        let limit = limit(input);
+        let limit = match awaited {
+            Awaited::Command(announced) => limits::command_line(input, announced),
+            Awaited::Response => AUTH_LINE,
+        };
         match memchr(b'\n', &input[..input.len().min(limit)]) {
             Some(end) if input[..end].ends_with(b"\r") => Some(read(input.split_to(end + 1))),
             Some(end) => {
@@ -67,7 +80,7 @@ impl Lines {
             }
             None if input.len() >= limit => {
                 self.place = Place::TooLong;
-                self.next(input)
+                self.next(input, awaited)
             }
             None => None,
         }
@@ -91,15 +104,6 @@ fn read(mut line: Bytes) -> Line {
     Line::Command(line)
 }
 
-/// Octets of this line, CRLF included; what the verb's extensions add is known from its first word.
-fn limit(line: &[u8]) -> usize {
-    match line.get(..4) {
-        Some(verb) if verb.eq_ignore_ascii_case(b"MAIL") => MAIL_LINE,
-        Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => AUTH_LINE,
-        _ => COMMAND_LINE,
-    }
-}
-
 /// `GET `, `POST `, or the head of a TLS record with a handshake (RFC 8446 §5.1).
 fn is_cross_protocol(line: &[u8]) -> bool {
     [&b"GET "[..], b"POST ", b"\x16\x03"].iter().any(|head| line.starts_with(head))
@@ -117,12 +121,17 @@ pub(super) fn compact(input: &mut Bytes) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smtp::limits::COMMAND_LINE;
+
+    fn command() -> Awaited {
+        Awaited::Command(Hello::default())
+    }
 
     fn lines(input: &[u8], split: usize) -> Vec<Line> {
         let (mut lines, mut found, mut buffer) = (Lines::default(), Vec::new(), Bytes::new());
         for part in [&input[..split], &input[split..]] {
             buffer = Bytes::from([&buffer[..], part].concat());
-            while let Some(line) = lines.next(&mut buffer) {
+            while let Some(line) = lines.next(&mut buffer, command()) {
                 found.push(line);
             }
         }
@@ -157,12 +166,22 @@ mod tests {
         let (mut lines, mut buffer) = (Lines::default(), Bytes::new());
         for _ in 0..100 {
             buffer = Bytes::from([&buffer[..], &[b'x'; 400]].concat());
-            assert_eq!(lines.next(&mut buffer), None);
+            assert_eq!(lines.next(&mut buffer, command()), None);
             assert!(buffer.len() < COMMAND_LINE);
         }
         buffer = Bytes::from_static(b"\r\nNOOP\r\n");
-        assert_eq!(lines.next(&mut buffer), Some(Line::TooLong));
-        assert_eq!(lines.next(&mut buffer), Some(Line::Command(Bytes::from_static(b"NOOP"))));
+        assert_eq!(lines.next(&mut buffer, command()), Some(Line::TooLong));
+        assert_eq!(lines.next(&mut buffer, command()), Some(Line::Command(Bytes::from_static(b"NOOP"))));
+    }
+
+    #[test]
+    fn a_response_may_be_as_long_as_an_auth_line() {
+        let (mut lines, mut buffer) = (Lines::default(), Bytes::from(vec![b'x'; AUTH_LINE - 1]));
+        assert_eq!(lines.next(&mut buffer, Awaited::Response), None);
+        buffer = Bytes::from([&vec![b'x'; AUTH_LINE - 2][..], b"\r\n"].concat());
+        assert!(matches!(lines.next(&mut buffer, Awaited::Response), Some(Line::Command(_))));
+        buffer = Bytes::from([&vec![b'x'; AUTH_LINE - 1][..], b"\r\n"].concat());
+        assert_eq!(lines.next(&mut buffer, Awaited::Response), Some(Line::TooLong));
     }
 
     #[test]

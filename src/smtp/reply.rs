@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::limits::AUTH_LINE;
+
 /// RFC 5321 §4.5.3.1.5: octets of a reply line, CRLF included.
 pub const MAX_LINE: usize = 512;
 
@@ -96,8 +98,10 @@ impl Reply {
         self
     }
 
-    /// Appends the reply's lines to `out`; each is cut at [`MAX_LINE`] octets.
+    /// Appends the reply's lines to `out`; each is cut at [`MAX_LINE`] octets, and a challenge of AUTH at
+    /// what RFC 4954 §4 lets its lines have.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let limit = if self.code == CHALLENGE { AUTH_LINE } else { MAX_LINE };
         let mut lines = self.text.split('\n').peekable();
         while let Some(line) = lines.next() {
             let separator = if lines.peek().is_some() { b'-' } else { b' ' };
@@ -110,7 +114,7 @@ impl Reply {
                     out.push(end);
                 }
             }
-            let room = MAX_LINE - 2 - (out.len() - start);
+            let room = limit - 2 - (out.len() - start);
             let cut = line.floor_char_boundary(room.min(line.len()));
             out.extend_from_slice(&line.as_bytes()[..cut]);
             out.extend_from_slice(b"\r\n");
@@ -163,6 +167,17 @@ pub fn hello(text: String) -> Reply {
 /// DATA may begin.
 pub const START_INPUT: Reply = Reply::plain(354, Cow::Borrowed("End data with <CR><LF>.<CR><LF>"));
 
+/// The message is answered for each recipient (draft-hall-prdr).
+pub const EACH_FOLLOWS: Reply = Reply::plain(353, Cow::Borrowed("A reply for each recipient follows"));
+
+/// AUTH goes on (RFC 4954 §4).
+const CHALLENGE: u16 = 334;
+
+/// A challenge of AUTH, in base64.
+pub fn challenge(text: String) -> Reply {
+    Reply::plain(CHALLENGE, Cow::Owned(text))
+}
+
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $subject:literal, $detail:literal, $text:literal;)*) => {
         $($(#[$doc])* pub const $name: Reply = Reply::fixed($code, $subject, $detail, $text);)*
@@ -193,6 +208,9 @@ catalogue! {
     /// STARTTLS.
     START_TLS = 220, 0, 0, "Ready to start TLS";
 
+    /// AUTH has succeeded (RFC 4954 §6).
+    AUTHENTICATED = 235, 7, 0, "Authentication succeeded";
+
     /// The service goes away.
     SHUTTING_DOWN = 421, 3, 2, "Service shutting down, try again";
     /// More sessions than the front-end or the listener takes.
@@ -214,10 +232,22 @@ catalogue! {
     BAD_LINE = 500, 5, 2, "Syntax error";
     /// A line over its limit.
     LINE_TOO_LONG = 500, 5, 2, "Line too long";
+    /// What is no base64 in AUTH (RFC 4954 §4).
+    BAD_BASE64 = 501, 5, 2, "Cannot decode base64";
+    /// The client has cancelled AUTH (RFC 4954 §4).
+    AUTH_CANCELLED = 501, 7, 0, "Authentication cancelled";
+    /// A mechanism that was not announced (RFC 4954 §4).
+    UNKNOWN_MECHANISM = 504, 5, 4, "Unrecognized authentication mechanism";
+    /// AUTH can't be decided now (RFC 4954 §6).
+    AUTH_UNAVAILABLE = 454, 7, 0, "Temporary authentication failure";
     /// A verb that we don't know.
     UNKNOWN_COMMAND = 500, 5, 1, "Command unrecognized";
     /// An argument that does not fit the command.
     BAD_ARGUMENT = 501, 5, 4, "Syntax error in parameters or arguments";
+    /// STARTTLS inside TLS.
+    TLS_ACTIVE = 503, 5, 1, "TLS already active";
+    /// A second AUTH (RFC 4954 §4).
+    ALREADY_AUTHENTICATED = 503, 5, 1, "Already authenticated";
     /// A sender that is not an address.
     BAD_SENDER = 501, 1, 7, "Bad sender address syntax";
     /// A recipient that is not an address.
@@ -281,6 +311,10 @@ catalogue! {
     BACKEND_UNREACHABLE = 451, 4, 1, "Destination unreachable, try again later";
     /// A backend did not answer in full and in time.
     BACKEND_SILENT = 451, 4, 2, "Destination did not answer, try again later";
+    /// The last reply of PRDR: every recipient was refused for good.
+    REFUSED_BY_ALL = 550, 0, 0, "Message refused for every recipient";
+    /// The last reply of PRDR: no recipient has taken it, and some may yet.
+    TAKEN_BY_NONE = 450, 0, 0, "Message accepted for no recipient, try again";
     /// A mix of verdicts that one reply can't tell.
     MIXED = 451, 3, 0, "Recipients were answered differently, try again";
 }

@@ -4,12 +4,13 @@
 //! Fresh ─▶ Asking(Connect) ─▶ Command ◀────────────────┐
 //!                               │  ▲ ▲                 │
 //!              HELO MAIL RCPT   ▼  │ └─ Skip ◀─ BDAT out of order
-//!                            Asking│
+//!              XCLIENT       Asking│
 //!                DATA ─▶ Text ─────┤─▶ Asking(Message) ┘
 //!                BDAT ─▶ Chunk ────┘
+//!                AUTH ─▶ Asking(Auth) ◀─▶ Response     Asking(Auth) ─▶ Command
 //!                STARTTLS ─▶ Handshake ─▶ Command      any ─▶ Closed
 //!
-//!  Asking(Connect) refused ─▶ Barred ─ QUIT ─▶ Closed
+//!  Asking(Connect | Xclient) refused ─▶ Barred ─ QUIT ─▶ Closed
 //! ```
 
 use std::collections::VecDeque;
@@ -22,17 +23,21 @@ use super::action::{Action, Hello, Question, Recipient, Sender, Verb, Violation}
 use super::command::{self, Command, Context};
 use super::data::Scanner;
 use super::limits::{BareNewlines, Limits};
-use super::line::{self, Line, Lines};
+use super::line::{self, Awaited, Line, Lines};
 use super::reply::{self, Reply};
 use super::transaction::Transaction;
 use crate::mail::{Greeting, Protocol};
 
 mod announce;
 mod answer;
+mod auth;
+mod message;
 mod order;
 mod receive;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod xclient;
 
 /// What a listener gives each of its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +72,24 @@ pub struct Session {
     lines: Lines,
     actions: VecDeque<Action>,
     state: State,
-    /// What was announced, once the client has greeted.
-    hello: Option<Hello>,
+    hello: Option<Greeted>,
+    /// Inside TLS.
+    secure: bool,
+    authenticated: bool,
     transaction: Option<Box<Transaction>>,
     ending: Option<Box<Reply>>,
     errors: u32,
     messages: u32,
     /// Recipients refused for good; `None` once one was accepted.
     refused_recipients: Option<u32>,
+}
+
+/// A session whose client has greeted.
+#[derive(Debug, Clone, Copy)]
+struct Greeted {
+    /// By EHLO or LHLO, which is answered by what is on offer.
+    extended: bool,
+    offered: Hello,
 }
 
 #[derive(Debug)]
@@ -85,13 +100,15 @@ enum State {
     Asking(Asked),
     /// The next command is awaited.
     Command,
+    /// The answer to a challenge of AUTH is awaited.
+    Response,
     /// The text of DATA.
     Text(Scanner),
     /// The octets of a chunk of BDAT.
     Chunk { remaining: u64, last: bool },
     /// The octets of a chunk that is refused.
     Skip { remaining: u64, dropped: u64, reply: Box<Reply> },
-    /// The greeting was a refusal: QUIT is awaited.
+    /// The greeting, or that behind XCLIENT, was a refusal: QUIT is awaited.
     Barred,
     /// The outside does the TLS handshake.
     Handshake,
@@ -102,9 +119,16 @@ enum State {
 #[derive(Debug)]
 enum Asked {
     Connect,
-    Hello { protocol: Protocol, pipelined: bool },
+    Hello {
+        protocol: Protocol,
+        pipelined: bool,
+    },
     Sender(Box<Transaction>),
     Recipient,
+    Xclient,
+    Auth,
+    /// The outside forgets the exchange; then this is said.
+    AuthCancelled(Box<Reply>),
     Message,
 }
 
@@ -126,6 +150,8 @@ impl Session {
             actions: VecDeque::new(),
             state: State::Fresh,
             hello: None,
+            secure: false,
+            authenticated: false,
             transaction: None,
             ending: None,
             errors: 0,
@@ -170,16 +196,6 @@ impl Session {
         self.ending = Some(Box::new(reply));
     }
 
-    /// The TLS handshake that [`Action::StartTls`] asked for is done. RFC 3207 §4.2: "the server
-    /// MUST discard any knowledge obtained from the client".
-    pub fn tls(&mut self) {
-        self.input = Bytes::new();
-        self.hello = None;
-        self.transaction = None;
-        self.lines = Lines::default();
-        self.state = State::Command;
-    }
-
     /// Refuses the message that is coming in: it is read to its end, then `reply` is given.
     pub fn refuse_data(&mut self, reply: Reply) {
         self.refuse_incoming(reply);
@@ -208,7 +224,7 @@ impl Session {
     fn step(&mut self) -> Step {
         match &mut self.state {
             State::Fresh => self.ask(Asked::Connect, Question::Connect),
-            State::Command | State::Barred => self.next_command(),
+            State::Command | State::Response | State::Barred => self.next_command(),
             State::Text(_) => self.next_text(),
             State::Chunk { .. } => self.next_chunk(),
             State::Skip { .. } => self.next_skipped(),
@@ -222,9 +238,12 @@ impl Session {
             self.say(Verb::Connect, reply);
             return self.close();
         }
-        match self.lines.next(&mut self.input) {
+        let in_exchange = matches!(self.state, State::Response);
+        let awaited = if in_exchange { Awaited::Response } else { Awaited::Command(self.announced()) };
+        match self.lines.next(&mut self.input, awaited) {
             None if self.end_of_input => self.close(),
             None => Step::Blocked,
+            Some(Line::Command(line)) if in_exchange => self.response(&line),
             Some(Line::Command(line)) => self.run(&line),
             Some(Line::Bad) => self.breach(Violation::BadLine, reply::BAD_LINE),
             Some(Line::TooLong) => self.breach(Violation::LineTooLong, reply::LINE_TOO_LONG),
@@ -237,7 +256,12 @@ impl Session {
 
     fn breach(&mut self, violation: Violation, reply: Reply) -> Step {
         self.actions.push_back(Action::Violation(violation));
-        self.say(Verb::Other, reply)
+        if !matches!(self.state, State::Response) {
+            return self.say(Verb::Other, reply);
+        }
+        // What follows can't be told from a response to AUTH: it must not be run as commands.
+        self.say(Verb::Auth, reply);
+        self.close()
     }
 
     fn run(&mut self, line: &Bytes) -> Step {
@@ -245,13 +269,16 @@ impl Session {
         if matches!(self.state, State::Barred) && verb != Verb::Quit {
             return self.say(verb, reply::BAD_SEQUENCE);
         }
-        if verb == Verb::Data && !self.input.is_empty() {
+        match verb {
             // RFC 2920 §3.1: DATA can only be the last command of a group. Refused or not, what
-            // stands behind it may be the text of a message.
-            return self.refuse_pipelining(Verb::Data);
+            // stands behind it may be the text of a message, and behind AUTH a password.
+            Verb::Data | Verb::Auth if !self.input.is_empty() => return self.refuse_pipelining(verb),
+            Verb::Starttls if !self.input.is_empty() => return self.refuse_injection(),
+            _ => {}
         }
         let smtputf8 = self.transaction.as_ref().is_some_and(|transaction| transaction.smtputf8);
-        let parsed = command::parse(line, Context { smtputf8, lmtp: self.config.lmtp });
+        let context = Context { smtputf8, lmtp: self.config.lmtp, announced: self.announced() };
+        let parsed = command::parse(line, context);
         let early = self.out_of_order(verb);
         match (parsed, early) {
             (Ok(command), None) => self.execute(verb, command),
@@ -288,6 +315,8 @@ impl Session {
             Command::Expn => self.say(verb, reply::NOT_IMPLEMENTED),
             Command::Help => self.say(verb, reply::HELP),
             Command::Starttls => self.starttls(),
+            Command::Auth(step) => self.ask(Asked::Auth, Question::Auth(step)),
+            Command::Xclient(said) => self.ask(Asked::Xclient, Question::Xclient(said)),
             Command::Quit => self.say(verb, reply::BYE),
         }
     }
@@ -309,22 +338,6 @@ impl Session {
             return self.say(Verb::Rcpt, reply::TOO_MANY_RECIPIENTS);
         }
         self.ask(Asked::Recipient, Question::Recipient(recipient))
-    }
-
-    fn starttls(&mut self) -> Step {
-        if !self.hello.is_some_and(|hello| hello.starttls) {
-            return self.say(Verb::Starttls, reply::NOT_IMPLEMENTED);
-        }
-        if !self.input.is_empty() {
-            // RFC 3207 §6; CVE-2011-0411: text behind STARTTLS was sent before the handshake.
-            self.actions.push_back(Action::Violation(Violation::StarttlsInjection));
-            return self.close();
-        }
-        self.reset();
-        self.say(Verb::Starttls, reply::START_TLS);
-        self.actions.push_back(Action::StartTls);
-        self.state = State::Handshake;
-        Step::Progress
     }
 
     fn ask(&mut self, asked: Asked, question: Question) -> Step {

@@ -15,6 +15,8 @@ use crate::mail::BodyType;
 pub(super) struct Transaction {
     pub(super) smtputf8: bool,
     pub(super) body_type: BodyType,
+    /// Each recipient may have its reply.
+    pub(super) prdr: bool,
     /// Recipients accepted so far.
     pub(super) accepted: u32,
     /// The message, once DATA or BDAT has begun it.
@@ -23,7 +25,8 @@ pub(super) struct Transaction {
 
 impl Transaction {
     pub(super) fn new(sender: &Sender) -> Self {
-        Self { smtputf8: sender.smtputf8, body_type: sender.body_type, accepted: 0, incoming: None }
+        let Sender { smtputf8, body_type, prdr, .. } = *sender;
+        Self { smtputf8, body_type, prdr, accepted: 0, incoming: None }
     }
 }
 

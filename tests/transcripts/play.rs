@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mailchute::mail::{Greeting, GreetingName, Protocol};
-use mailchute::smtp::{Action, Answer, Config, Hello, Question, Sender, Session};
+use mailchute::smtp::{Action, Answer, Config, Question, Session};
 
-use super::script::{After, Asked, Event, Expected, Script, Step};
+use super::outside::Outside;
+use super::script::{After, Event, Expected, Script, Step};
+use super::words::in_words;
 
 /// More actions than this for one flight are a loop.
 const MOST_ACTIONS: usize = 100_000;
@@ -29,6 +30,8 @@ struct Heard {
     messages: Vec<Vec<u8>>,
     questions: Vec<String>,
     reset: bool,
+    /// The engine has asked for the TLS handshake.
+    handshake: bool,
     closed: bool,
     stray: Vec<String>,
 }
@@ -57,6 +60,7 @@ pub(crate) fn play(script: &Script, cut: Cut) -> Result<Vec<Vec<String>>, String
 struct Player<'a> {
     script: &'a Script,
     session: Session,
+    outside: Outside,
     body: Vec<u8>,
     heard: Heard,
     closed: bool,
@@ -66,16 +70,20 @@ struct Player<'a> {
 
 impl<'a> Player<'a> {
     fn new(script: &'a Script) -> Self {
-        let session = Session::new(Arc::new(Config {
+        let mut session = Session::new(Arc::new(Config {
             hostname: "mx.example.org".into(),
             limits: script.limits.clone(),
             bare_newlines: script.bare_newlines,
-            lmtp: false,
+            lmtp: script.lmtp,
             greeting_delay: script.greeting_delay,
         }));
+        if script.implicit_tls {
+            session.tls();
+        }
         Self {
             script,
             session,
+            outside: script.outside.clone(),
             body: Vec::new(),
             heard: Heard::default(),
             closed: false,
@@ -103,6 +111,7 @@ impl<'a> Player<'a> {
                 }
             }
             Event::EndOfInput => self.session.end_of_input(),
+            Event::Tls => self.session.tls(),
             Event::RefuseData(reply) => self.session.refuse_data(reply.clone()),
             Event::End(reply) => self.session.end(reply.clone()),
         }
@@ -112,15 +121,17 @@ impl<'a> Player<'a> {
 
     /// The greeting, and what `@ after` says has gone before: checked by code only.
     fn connect(&mut self) -> Result<(), String> {
-        const BEFORE: [(After, &str, &str); 5] = [
+        let hello =
+            if self.script.lmtp { "LHLO client.example.org\r\n" } else { "EHLO client.example.org\r\n" };
+        let before: [(After, &'static str, &str); 5] = [
             (After::Greeting, "", "220 "),
-            (After::Ehlo, "EHLO client.example.org\r\n", "250-"),
+            (After::Ehlo, hello, "250-"),
             (After::Mail, "MAIL FROM:<a@example.org>\r\n", "250 "),
             (After::Rcpt, "RCPT TO:<b@example.org>\r\n", "250 "),
             (After::Data, "DATA\r\n", "354 "),
         ];
         self.pump();
-        for (after, line, code) in BEFORE.iter().filter(|(after, ..)| *after <= self.script.after) {
+        for (after, line, code) in before.iter().filter(|(after, ..)| *after <= self.script.after) {
             if !line.is_empty() {
                 self.session.receive(Bytes::from_static(line.as_bytes()));
                 self.pump();
@@ -164,7 +175,7 @@ impl<'a> Player<'a> {
                 self.body.clear();
                 self.heard.reset = true;
             }
-            Action::StartTls => self.heard.stray.push("STARTTLS".into()),
+            Action::StartTls => self.heard.handshake = true,
             Action::Close => (self.closed, self.heard.closed) = (true, true),
         }
     }
@@ -174,13 +185,7 @@ impl<'a> Player<'a> {
         if *question == Question::Message {
             self.heard.messages.push(std::mem::take(&mut self.body));
         }
-        let refusal = self.script.refusals.iter().find(|(asked, _)| is_about(asked, question));
-        let answer = match (refusal, question) {
-            (Some((_, reply)), _) => Answer::Refuse(reply.clone()),
-            (None, Question::Hello(_)) => Answer::Capabilities(Hello::default()),
-            (None, Question::Message) => Answer::Delivered(self.script.delivered.clone()),
-            (None, _) => Answer::Accept,
-        };
+        let answer = self.outside.answer(question);
         self.session.answer(answer);
     }
 }
@@ -191,52 +196,6 @@ fn cuts_of(cut: Cut, sent: usize, len: usize, uncut_from: Option<usize>) -> Vec<
         Cut::Whole => Vec::new(),
         Cut::Octets => (1..len).take_while(|cut| uncut_from.is_none_or(|from| *cut <= from)).collect(),
         Cut::Before(at) => at.checked_sub(sent).filter(|cut| (1..len).contains(cut)).into_iter().collect(),
-    }
-}
-
-fn is_about(asked: &Asked, question: &Question) -> bool {
-    match (asked, question) {
-        (Asked::Connect, Question::Connect)
-        | (Asked::Hello, Question::Hello(_))
-        | (Asked::Message, Question::Message) => true,
-        (Asked::Sender(who), Question::Sender(sender)) => {
-            who == "*" || *who == sender.reverse_path.to_string()
-        }
-        (Asked::Recipient(who), Question::Recipient(recipient)) => {
-            who == "*" || *who == recipient.forward_path.to_string()
-        }
-        _ => false,
-    }
-}
-
-fn in_words(question: &Question) -> String {
-    match question {
-        Question::Connect => "connect".into(),
-        Question::Hello(Greeting { protocol, name }) => {
-            let verb = match protocol {
-                Protocol::Smtp => "HELO",
-                Protocol::Esmtp => "EHLO",
-                Protocol::Lmtp => "LHLO",
-            };
-            match name {
-                GreetingName::Host(host) => format!("hello {verb} {}", host.as_str()),
-                GreetingName::Other(text) => format!("hello {verb} other {}", text.escape_ascii()),
-            }
-        }
-        Question::Sender(Sender { reverse_path, size, body_type, smtputf8, .. }) => {
-            let mut words = format!("sender <{reverse_path}> {}", body_type.keyword());
-            if let Some(size) = size {
-                let _ = write!(words, " SIZE={size}");
-            }
-            if *smtputf8 {
-                words.push_str(" SMTPUTF8");
-            }
-            words
-        }
-        Question::Recipient(recipient) => format!("recipient <{}>", recipient.forward_path),
-        Question::Xclient(said) => format!("xclient {said:?}"),
-        Question::Auth(step) => format!("auth {step:?}"),
-        Question::Message => "message".into(),
     }
 }
 
@@ -270,6 +229,9 @@ fn differences(expected: &Expected, heard: &Heard) -> Result<(), String> {
     }
     if expected.reset && !heard.reset {
         diff.push_str("  want R: the transaction dropped\n");
+    }
+    if expected.handshake != heard.handshake {
+        let _ = writeln!(diff, "  want T: {}, have: {}", expected.handshake, heard.handshake);
     }
     if expected.closed != heard.closed {
         let _ = writeln!(diff, "  want closed: {}, have: {}", expected.closed, heard.closed);

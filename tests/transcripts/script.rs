@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use mailchute::smtp::reply::Enhanced;
 use mailchute::smtp::{BareNewlines, Limits, Reply};
+
+use super::outside::{Outside, reply};
 
 /// How far the dialogue has come when the transcript begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,16 +15,6 @@ pub(crate) enum After {
     Mail,
     Rcpt,
     Data,
-}
-
-/// Which question a scripted refusal answers.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    Connect,
-    Hello,
-    Sender(String),
-    Recipient(String),
-    Message,
 }
 
 /// What drives the session.
@@ -37,6 +28,8 @@ pub(crate) enum Event {
         eof: bool,
     },
     EndOfInput,
+    /// The TLS handshake is done.
+    Tls,
     RefuseData(Reply),
     End(Reply),
 }
@@ -49,6 +42,7 @@ pub(crate) struct Expected {
     pub(crate) messages: Vec<Vec<u8>>,
     pub(crate) questions: Vec<String>,
     pub(crate) reset: bool,
+    pub(crate) handshake: bool,
     pub(crate) closed: bool,
 }
 
@@ -68,8 +62,9 @@ pub(crate) struct Script {
     pub(crate) greeting_delay: bool,
     pub(crate) bare_newlines: BareNewlines,
     pub(crate) limits: Limits,
-    pub(crate) refusals: Vec<(Asked, Reply)>,
-    pub(crate) delivered: Reply,
+    pub(crate) lmtp: bool,
+    pub(crate) implicit_tls: bool,
+    pub(crate) outside: Outside,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -122,8 +117,9 @@ impl Parser {
             greeting_delay: false,
             bare_newlines: BareNewlines::Reject,
             limits: Limits { message_bytes: 1_000_000, recipients: 1000, messages: 0, errors: 10 },
-            refusals: Vec::new(),
-            delivered: reply("250 2.0.0 Ok"),
+            lmtp: false,
+            implicit_tls: false,
+            outside: Outside::new(),
             steps: vec![connect],
         };
         Self { script, line: 0, mark: false, sending: false, in_body: false }
@@ -157,8 +153,9 @@ impl Parser {
             "B" if goes_on => expected.messages.last_mut().unwrap().extend(octets),
             "B" => expected.messages.push(octets),
             "R" => expected.reset = true,
+            "T" => expected.handshake = true,
             "X" => expected.closed = true,
-            _ => self.fail("none of C S V Q B R X"),
+            _ => self.fail("none of C S V Q B R T X"),
         }
     }
 
@@ -195,14 +192,15 @@ impl Parser {
             "greeting-delay" => self.script.greeting_delay = true,
             "bare-newlines" if rest == "pass" => self.script.bare_newlines = BareNewlines::Pass,
             "limit" => self.limit(rest),
-            "refuse" => self.refuse(rest),
-            "deliver" => self.script.delivered = reply(rest),
+            "lmtp" => self.script.lmtp = true,
+            "implicit-tls" => self.script.implicit_tls = true,
+            "tls" => self.step(Event::Tls),
             "atomic" => (self.mark, self.sending) = (true, sending),
             "eof" if sending => self.eof_behind_flight(),
             "eof" => self.step(Event::EndOfInput),
             "refuse-data" => self.step(Event::RefuseData(reply(rest))),
             "end" => self.step(Event::End(reply(rest))),
-            _ => self.fail("an unknown directive"),
+            _ => self.outside(word, rest),
         }
     }
 
@@ -236,20 +234,12 @@ impl Parser {
         }
     }
 
-    fn refuse(&mut self, rest: &str) {
-        let mut words = rest.splitn(3, ' ');
-        let asked = words.next().unwrap_or_default();
-        let tail = rest[asked.len()..].trim_start();
-        let (who, behind) = tail.split_once(' ').unwrap_or((tail, ""));
-        let refusal = match asked {
-            "connect" => (Asked::Connect, reply(tail)),
-            "hello" => (Asked::Hello, reply(tail)),
-            "message" => (Asked::Message, reply(tail)),
-            "sender" => (Asked::Sender(who.to_owned()), reply(behind)),
-            "recipient" => (Asked::Recipient(who.to_owned()), reply(behind)),
-            _ => self.fail("refuse what?"),
-        };
-        self.script.refusals.push(refusal);
+    fn outside(&mut self, word: &str, rest: &str) {
+        let mut outside = self.script.outside.clone();
+        if !outside.directive(word, rest, |text| self.quoted(text)) {
+            self.fail("an unknown directive");
+        }
+        self.script.outside = outside;
     }
 
     fn step(&mut self, event: Event) {
@@ -294,20 +284,5 @@ impl Parser {
 
     fn fail(&self, why: &str) -> ! {
         panic!("{}:{}: {why}", self.script.name, self.line)
-    }
-}
-
-/// `550 5.1.1 text`.
-fn reply(text: &str) -> Reply {
-    let mut words = text.splitn(3, ' ');
-    let code = words.next().and_then(|code| code.parse().ok());
-    let mut enhanced = words.next().unwrap_or_default().split('.').skip(1).map(|part| part.parse().ok());
-    let (subject, detail) = (enhanced.next().flatten(), enhanced.next().flatten());
-    match (code, subject, detail) {
-        (Some(code), Some(subject), Some(detail)) => {
-            Reply::from_parts(code, Some(Enhanced { subject, detail }), words.next().unwrap_or_default())
-                .unwrap()
-        }
-        _ => panic!("not a reply with an enhanced code: {text:?}"),
     }
 }

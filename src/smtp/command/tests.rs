@@ -1,7 +1,8 @@
 //! Tables of command lines.
 
 use super::*;
-use crate::mail::BodyType;
+use crate::mail::{BodyType, RecipientDsn, Returned, SenderDsn};
+use crate::smtp::mechanism::Mechanism;
 
 fn parse_line(line: &str) -> Result<Command, Reply> {
     parse(&Bytes::copy_from_slice(line.as_bytes()), Context::default())
@@ -92,7 +93,6 @@ fn the_other_commands() {
         ("noop whatever", Ok(Command::Noop)),
         ("VRFY", Err(reply::BAD_ARGUMENT)),
         ("VRFY a", Ok(Command::Vrfy)),
-        ("AUTH PLAIN", Err(reply::NOT_IMPLEMENTED)),
         ("", Err(reply::UNKNOWN_COMMAND)),
         (" NOOP", Err(reply::UNKNOWN_COMMAND)),
         ("NOOP\tx", Err(reply::UNKNOWN_COMMAND)),
@@ -102,4 +102,92 @@ fn the_other_commands() {
     let line = Bytes::from_static(b"LHLO c.example");
     assert_eq!(parse(&line, lmtp), Ok(Command::Hello(Protocol::Lmtp, host)));
     assert_eq!(parse(&Bytes::from_static(b"EHLO c.example"), lmtp), Err(reply::UNKNOWN_COMMAND));
+}
+
+/// All that a listener may announce.
+fn announced() -> Context {
+    let announced = Hello {
+        auth: [Mechanism::Plain, Mechanism::Login].into_iter().collect(),
+        prdr: true,
+        dsn: true,
+        xclient: true,
+        ..Hello::default()
+    };
+    Context { announced, ..Context::default() }
+}
+
+#[test]
+fn parameters_that_were_announced() {
+    let parse_line = |line: &str| parse(&Bytes::copy_from_slice(line.as_bytes()), announced());
+    let line = "MAIL FROM:<> prdr AUTH=a+40b RET=hdrs ENVID=QQ+20314159 BODY=7BIT SIZE=1";
+    let Ok(Command::Mail(sender)) = parse_line(line) else { panic!("{line}") };
+    assert!(sender.prdr);
+    let dsn = SenderDsn { returned: Some(Returned::Headers), envelope_id: Some("QQ 314159".into()) };
+    assert_eq!(sender.dsn, dsn);
+    let line = "RCPT TO:<a@b> NOTIFY=FAILURE ORCPT=rfc822;c+40d";
+    let Ok(Command::Rcpt(recipient)) = parse_line(line) else { panic!("{line}") };
+    assert_eq!(recipient.dsn.notify.map(|notify| notify.to_string()).as_deref(), Some("FAILURE"));
+    assert_eq!(recipient.dsn.original.map(|original| original.address).as_deref(), Some("c@d"));
+    for parameters in [
+        "PRDR=1",
+        "PRDR PRDR",
+        "AUTH",
+        "AUTH=",
+        "AUTH=a=b",
+        "AUTH=<> AUTH=<>",
+        "RET",
+        "RET=NONE",
+        "RET=FULL RET=FULL",
+        "ENVID",
+        "ENVID=",
+        "ENVID=a+0Ab",
+        "ENVID=+FC",
+        "ENVID=1 ENVID=1",
+    ] {
+        assert_eq!(
+            parse_line(&format!("MAIL FROM:<> {parameters}")),
+            Err(reply::BAD_ARGUMENT),
+            "{parameters}"
+        );
+    }
+    for parameters in
+        ["NOTIFY", "NOTIFY=", "NOTIFY=DELAY NOTIFY=DELAY", "ORCPT", "ORCPT=a", "ORCPT=a;b ORCPT=a;b"]
+    {
+        assert_eq!(
+            parse_line(&format!("RCPT TO:<a@b> {parameters}")),
+            Err(reply::BAD_ARGUMENT),
+            "{parameters}"
+        );
+    }
+    assert_eq!(parse_line("RCPT TO:<a@b> NOTIFIED=DELAY"), Err(reply::BAD_PARAMETER));
+}
+
+#[test]
+fn auth_of_what_was_announced() {
+    let parse_line = |line: &str| parse(&Bytes::copy_from_slice(line.as_bytes()), announced());
+    let begin = |mechanism, initial: Option<&'static [u8]>| {
+        Ok(Command::Auth(AuthStep::Begin(mechanism, initial.map(Bytes::from_static))))
+    };
+    for (line, command) in [
+        ("AUTH PLAIN", begin(Mechanism::Plain, None)),
+        ("auth plain AGEAYg==", begin(Mechanism::Plain, Some(b"\0a\0b"))),
+        ("AUTH LOGIN =", begin(Mechanism::Login, Some(b""))),
+        ("AUTH", Err(reply::BAD_ARGUMENT)),
+        ("AUTH PLAIN AGEAYg== x", Err(reply::BAD_ARGUMENT)),
+        ("AUTH SCRAM-SHA-256", Err(reply::UNKNOWN_MECHANISM)),
+        ("AUTH CRAM-MD5 ?", Err(reply::UNKNOWN_MECHANISM)),
+        ("AUTH PLAIN AGEAYg=", Err(reply::BAD_BASE64)),
+        ("AUTH PLAIN AGEAYg", Err(reply::BAD_BASE64)),
+        ("AUTH PLAIN AGEAYh==", Err(reply::BAD_BASE64)),
+        ("AUTH PLAIN AGE_Yg==", Err(reply::BAD_BASE64)),
+        ("AUTH PLAIN *", Err(reply::BAD_BASE64)),
+        ("AUTH PLAIN ==", Err(reply::BAD_BASE64)),
+    ] {
+        assert_eq!(parse_line(line), command, "{line}");
+    }
+    assert_eq!(auth::response(b"*"), Ok(AuthStep::Cancel));
+    assert_eq!(auth::response(b""), Ok(AuthStep::Response(Bytes::new())));
+    assert_eq!(auth::response(b"="), Err(reply::BAD_BASE64));
+    let secret = AuthStep::Response(Bytes::from_static(b"hunter2"));
+    assert_eq!(format!("{secret:?} {:?}", begin(Mechanism::Plain, Some(b"hunter2"))).find("hunter2"), None);
 }

@@ -1,6 +1,6 @@
 //! The greeting, and what EHLO announces.
 
-use super::{Session, State, Step};
+use super::{Greeted, Session, State, Step};
 use crate::mail::Protocol;
 use crate::smtp::action::{Action, Answer, Hello, Verb, Violation};
 use crate::smtp::reply;
@@ -20,9 +20,14 @@ impl Session {
             self.close();
             return;
         }
+        self.welcome(Verb::Connect);
+    }
+
+    /// Says the greeting, which also answers XCLIENT.
+    pub(super) fn welcome(&mut self, verb: Verb) {
         let protocol = if self.config.lmtp { "LMTP" } else { "ESMTP" };
         let text = format!("{} {protocol} Mailchute", self.config.hostname);
-        self.say(Verb::Connect, reply::greeting(text));
+        self.say(verb, reply::greeting(text));
     }
 
     pub(super) fn greeted(&mut self, protocol: Protocol, pipelined: bool, answer: Answer) {
@@ -47,13 +52,31 @@ impl Session {
     fn announce(&mut self, verb: Verb, hello: Hello) {
         // RFC 5321 §4.1.4: a second EHLO acts as RSET.
         self.reset();
-        self.hello = Some(hello);
-        let text =
-            if verb == Verb::Helo { self.config.hostname.to_string() } else { self.capabilities(hello) };
+        let offered = Hello {
+            // RFC 3207 §4.2: "the server MUST NOT return the STARTTLS extension" inside TLS.
+            starttls: hello.starttls && !self.secure,
+            tls_required: hello.tls_required && !self.secure,
+            // LMTP has a reply for each recipient anyway.
+            prdr: hello.prdr && !self.config.lmtp,
+            ..hello
+        };
+        let extended = verb != Verb::Helo;
+        self.hello = Some(Greeted { extended, offered });
+        let text = if extended { self.capabilities(offered) } else { self.config.hostname.to_string() };
         self.say(verb, reply::hello(text));
     }
 
-    fn capabilities(&self, hello: Hello) -> String {
+    /// What the client has been told. HELO tells nothing; the one thing that a peer knows without it is
+    /// that it is trusted to use XCLIENT.
+    pub(super) fn announced(&self) -> Hello {
+        match self.hello {
+            None => Hello::default(),
+            Some(Greeted { extended: true, offered }) => offered,
+            Some(Greeted { offered, .. }) => Hello { xclient: offered.xclient, ..Hello::default() },
+        }
+    }
+
+    fn capabilities(&self, offered: Hello) -> String {
         let limits = &self.config.limits;
         let mut text = format!(
             "{}\nPIPELINING\nSIZE {}\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\nBINARYMIME",
@@ -63,14 +86,19 @@ impl Session {
         if limits.messages > 0 {
             text.push_str(&format!(" MAILMAX={}", limits.messages));
         }
-        if hello.starttls {
-            text.push_str("\nSTARTTLS");
+        for (announced, line) in [
+            (offered.starttls, "STARTTLS"),
+            (offered.dsn, "DSN"),
+            (offered.prdr, "PRDR"),
+            (offered.xclient, "XCLIENT NAME ADDR PORT PROTO HELO LOGIN"),
+        ] {
+            if announced {
+                text.push('\n');
+                text.push_str(line);
+            }
         }
-        if !hello.auth.is_empty() {
-            text.push_str(&format!("\nAUTH {}", hello.auth));
-        }
-        if hello.prdr {
-            text.push_str("\nPRDR");
+        if !offered.auth.is_empty() {
+            text.push_str(&format!("\nAUTH {}", offered.auth));
         }
         text
     }

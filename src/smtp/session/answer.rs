@@ -1,6 +1,7 @@
 //! What the outside has decided, and what the client hears of it.
 //!
-//! Not here: the answers to Connect and Hello, which are in `announce`.
+//! Not here: the answers to Connect and Hello, which are in `announce`, to Auth, Xclient and Message,
+//! which have files of their own.
 
 use super::{Asked, Session, State, Step};
 use crate::smtp::action::{Action, Answer, Verb, Violation};
@@ -24,6 +25,11 @@ impl Session {
             Asked::Hello { protocol, pipelined } => self.greeted(protocol, pipelined, answer),
             Asked::Sender(transaction) => self.sender(transaction, answer),
             Asked::Recipient => self.recipient(answer),
+            Asked::Xclient => self.introduced(answer),
+            Asked::Auth => self.authenticate(answer),
+            Asked::AuthCancelled(reply) => {
+                self.say(Verb::Auth, *reply);
+            }
             Asked::Message => self.message(answer),
         }
     }
@@ -62,30 +68,5 @@ impl Session {
             }
         }
         self.say(Verb::Rcpt, reply)
-    }
-
-    /// The message has its answer; the transaction is over either way.
-    fn message(&mut self, answer: Answer) {
-        let accepted = self.transaction.take().map_or(0, |transaction| transaction.accepted);
-        let replies = match answer {
-            Answer::Each(replies) => replies,
-            Answer::Delivered(reply) | Answer::Refuse(reply) => self.for_each_recipient(accepted, reply),
-            Answer::Accept | Answer::Challenge(_) | Answer::Capabilities(_) => {
-                self.for_each_recipient(accepted, reply::BACKEND_FAILED)
-            }
-        };
-        if replies.iter().any(|reply| reply.class() == Class::Positive) {
-            self.messages += 1;
-            self.errors = 0;
-        }
-        for reply in replies {
-            self.say(Verb::Message, reply);
-        }
-    }
-
-    /// RFC 2033 §4.2: in LMTP each accepted recipient has a reply of its own.
-    pub(super) fn for_each_recipient(&self, accepted: u32, reply: Reply) -> Vec<Reply> {
-        let times = if self.config.lmtp { accepted.max(1) } else { 1 };
-        vec![reply; times as usize]
     }
 }

@@ -129,10 +129,9 @@ impl Session {
         let Some(reply) = self.incoming().and_then(|incoming| incoming.refused().cloned()) else {
             return Step::Blocked;
         };
-        let accepted = self.transaction.take().map_or(0, |transaction| transaction.accepted);
         self.state = State::Command;
-        for reply in self.for_each_recipient(accepted, reply) {
-            self.say(Verb::Message, reply);
+        if let Some(transaction) = self.transaction.take() {
+            self.tell(self.for_all(&transaction, reply));
         }
         Step::Progress
     }

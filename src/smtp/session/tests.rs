@@ -64,6 +64,15 @@ fn starttls_forgets_everything() {
 }
 
 #[test]
+fn tls_before_the_greeting_offers_no_starttls() {
+    let mut session = Session::new(config());
+    session.tls();
+    assert_eq!(drive(&mut session, b"").0, [220]);
+    drive(&mut session, b"EHLO c\r\n");
+    assert_eq!(drive(&mut session, b"STARTTLS\r\n").0, [503]);
+}
+
+#[test]
 fn plaintext_behind_starttls_is_never_run() {
     let mut session = Session::new(config());
     drive(&mut session, b"");
