@@ -7,6 +7,7 @@
 //! | `listen` | opens and closes ports as the plan says, accepts |
 //! | `admission` | how many sessions, in all and per client |
 //! | `arrival` | one connection before its dialogue: who comes, and may they |
+//! | `proxy` | the header of the PROXY protocol |
 //! | `connection` | one connection: socket ↔ engine ↔ pipeline |
 //! | `socket` | reads without a buffer of its own, writes with a deadline |
 //! | `pace` | the minimum rate of data |
@@ -19,6 +20,7 @@ mod guard;
 mod listen;
 mod pace;
 mod phase;
+pub mod proxy;
 mod socket;
 
 pub use listen::{Options, PortError, Server};
