@@ -12,6 +12,7 @@ mod delivery;
 mod family;
 mod label;
 mod listener;
+mod tls;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,6 +25,7 @@ pub use delivery::{DeliveryMetrics, InFlight};
 pub use label::{CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome};
 pub use listener::{ActiveSession, ListenerMetrics};
 pub use prometheus::TEXT_FORMAT;
+pub use tls::{HANDSHAKE_SECONDS, HandshakeOutcome, TlsVersion};
 
 /// Upper bounds of a command's duration, seconds: from 50 µs (a command that asks nothing) by way of
 /// a backend's answer to 60 s, over any delivery deadline.
@@ -77,6 +79,12 @@ families! {
         ["listener", "command"], "Time from an SMTP command to its reply.", COMMAND_SECONDS;
     violations: IntCounter = "mailchute_smtp_protocol_violations_total",
         ["listener", "kind"], "Breaches of the protocol by clients.";
+    handshakes: IntCounter = "mailchute_smtp_tls_handshakes_total",
+        ["listener", "version", "outcome"], "TLS handshakes with clients, by how they ended.";
+    handshake_seconds: Histogram = "mailchute_smtp_tls_handshake_duration_seconds",
+        ["listener"], "Time of one TLS handshake.", HANDSHAKE_SECONDS;
+    certificate_expiry: IntGauge = "mailchute_certificate_expiry_timestamp_seconds",
+        ["listener"], "When the first of a listener's certificates expires.";
     recipients: IntCounter = "mailchute_recipients_total",
         ["listener", "outcome", "reason"], "Recipients, as they were answered at RCPT.";
     messages: IntCounter = "mailchute_messages_total",
@@ -171,6 +179,9 @@ impl Metrics {
         families.commands.retain("listener", other);
         families.command_seconds.retain("listener", other);
         families.violations.retain("listener", other);
+        families.handshakes.retain("listener", other);
+        families.handshake_seconds.retain("listener", other);
+        families.certificate_expiry.retain("listener", other);
         families.recipients.retain("listener", other);
         families.messages.retain("listener", other);
         families.message_bytes.retain("listener", other);

@@ -50,6 +50,11 @@ impl ListenerMetrics {
         }))
     }
 
+    /// Where to look up what has no handle here.
+    pub(super) fn place(&self) -> (&Families, &str) {
+        (&self.0.families, &self.0.listener)
+    }
+
     /// A session began; it counts as open until the guard is dropped.
     pub fn session(&self) -> ActiveSession {
         self.0.active.inc();

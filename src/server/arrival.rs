@@ -9,6 +9,7 @@ use super::admission::{Admission, Place};
 use super::connection::{self, Connection};
 use super::phase::Phases;
 use super::socket::Socket;
+use super::tls::TlsOffer;
 use crate::mail::Client;
 use crate::metrics::SessionOutcome;
 use crate::pipeline::{self, Door};
@@ -25,6 +26,7 @@ pub(super) struct Arrival {
     pub(super) listener: Arc<Listener>,
     pub(super) config: Arc<Config>,
     pub(super) phases: Phases,
+    pub(super) tls: TlsOffer,
 }
 
 impl Arrival {
@@ -56,6 +58,7 @@ impl Arrival {
             phases: self.phases,
             refusal,
             pressure: place.pressure(),
+            tls: self.tls,
         };
         let outcome = connection::serve(socket, connection).await;
         active.end(outcome);

@@ -3,6 +3,7 @@
 //! All replies to one read leave in one write.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use super::guard;
 use super::pace::Pace;
 use super::phase::{Phase, Phases, reached};
 use super::socket::{Appetite, Socket};
+use super::tls::{HandshakeError, TlsOffer, TlsServer};
 use crate::metrics::{ListenerMetrics, SessionOutcome};
 use crate::pipeline;
 use crate::smtp::reply::{self, Reply};
@@ -28,6 +30,7 @@ pub(super) struct Connection<'a> {
     /// Refuses the client instead of greeting it.
     pub(super) refusal: Option<Reply>,
     pub(super) pressure: watch::Receiver<Pressure>,
+    pub(super) tls: TlsOffer,
 }
 
 /// Serves a connection to its end.
@@ -61,6 +64,7 @@ pub(super) async fn serve(mut socket: Socket, mut connection: Connection<'_>) ->
             outcome
         }
         Ok(Ending::Cut) => SessionOutcome::Drained,
+        Ok(Ending::Unsecured(error)) => error.session_outcome(),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             connection.metrics.violation(Violation::TooSlow);
             SessionOutcome::TimedOut
@@ -78,11 +82,15 @@ enum Ending {
     Closed(SessionOutcome),
     /// The time to drain is over.
     Cut,
+    /// There is no TLS, so there is nothing to say.
+    Unsecured(HandshakeError),
 }
 
 /// Whether the engine has said to close.
 enum Done {
     Open,
+    /// The TLS handshake comes next.
+    Secure,
     Close,
 }
 
@@ -110,6 +118,11 @@ impl Connection<'_> {
         let (mut out, mut pace) = (Vec::new(), Pace::default());
         let mut outcome = SessionOutcome::Disconnected;
         let (mut draining, mut in_data) = (false, false);
+        if let TlsOffer::Implicit(server) = &self.tls
+            && let Err(error) = self.secure(socket, Arc::clone(server)).await
+        {
+            return Ok(Ending::Unsecured(error));
+        }
         loop {
             let done = self.act(socket, &mut out, &mut outcome).await?;
             // Patience begins anew behind each reply, and where BDAT begins without one.
@@ -120,8 +133,17 @@ impl Connection<'_> {
             if !out.is_empty() {
                 socket.write(&mut out).await?;
             }
-            if matches!(done, Done::Close) {
-                return Ok(Ending::Closed(outcome));
+            match done {
+                Done::Open => {}
+                Done::Secure => {
+                    let TlsOffer::StartTls(server) = &self.tls else { return Ok(Ending::Closed(outcome)) };
+                    if let Err(error) = self.secure(socket, Arc::clone(server)).await {
+                        return Ok(Ending::Unsecured(error));
+                    }
+                    self.engine.tls();
+                    continue;
+                }
+                Done::Close => return Ok(Ending::Closed(outcome)),
             }
             match self.wait(socket, &mut pace, draining).await? {
                 Waited::Read(octets) if octets.is_empty() => self.engine.end_of_input(),
@@ -180,8 +202,8 @@ impl Connection<'_> {
                     }
                 }
                 Action::Reset => self.pipeline.reset(),
-                // Nothing announces STARTTLS, so the engine never gets here.
-                Action::StartTls | Action::Close => return Ok(Done::Close),
+                Action::StartTls => return Ok(Done::Secure),
+                Action::Close => return Ok(Done::Close),
             }
         }
         Ok(Done::Open)
@@ -211,11 +233,19 @@ impl Connection<'_> {
                 () = reached(&mut self.phases, Phase::Draining) => {}
             }
         }
-        self.engine.answer(answered.answer);
+        self.engine.answer(self.tls.announced(answered.answer));
         Ok(())
     }
 
-    async fn wait(&mut self, socket: &Socket, pace: &mut Pace, draining: bool) -> io::Result<Waited> {
+    /// From here on all is said inside TLS, and what was said before is forgotten.
+    async fn secure(&mut self, socket: &mut Socket, server: Arc<TlsServer>) -> Result<(), HandshakeError> {
+        let tls = socket.start_tls(&server).await?;
+        self.pipeline.tls(tls);
+        self.tls = TlsOffer::None;
+        Ok(())
+    }
+
+    async fn wait(&mut self, socket: &mut Socket, pace: &mut Pace, draining: bool) -> io::Result<Waited> {
         // A client that never lets us wait must neither hold up other sessions nor miss the end.
         coop::consume_budget().await;
         if !draining && *self.phases.borrow() >= Phase::Draining {

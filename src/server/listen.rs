@@ -14,6 +14,7 @@ use super::admission::{Admission, House, Room};
 use super::arrival::Arrival;
 use super::phase::{Phase, Phases, reached};
 use super::socket::Socket;
+use super::tls::{TlsOffer, TlsServers};
 use crate::metrics::{Metrics, SessionOutcome};
 use crate::pipeline::serving::Current;
 use crate::pipeline::{Budget, Door};
@@ -44,6 +45,7 @@ pub struct Server {
     budget: Arc<Budget>,
     metrics: Metrics,
     house: Arc<House>,
+    tls: Arc<TlsServers>,
     open: HashMap<Arc<str>, Open>,
     /// Sessions of ports that are closed or open; each ends by its phase.
     sessions: JoinSet<()>,
@@ -62,7 +64,9 @@ impl Server {
     /// A server without ports; [`Self::apply`] opens them.
     pub fn new(options: Options, current: Current, budget: Arc<Budget>, metrics: Metrics) -> Self {
         let house = Arc::new(House::new(options.max_sessions));
-        Self { options, current, budget, metrics, house, open: HashMap::new(), sessions: JoinSet::new() }
+        let tls = Arc::new(TlsServers::new(metrics.clone(), house.pressure()));
+        let (open, sessions) = (HashMap::new(), JoinSet::new());
+        Self { options, current, budget, metrics, house, tls, open, sessions }
     }
 
     /// Opens the ports that the current plan has and closes those that it has no more. A port that
@@ -84,6 +88,7 @@ impl Server {
                 // Its port may be that of a new listener, so it has to be free by then.
                 self.let_drain(open).await;
                 if serving.listener(&name).is_none() {
+                    self.tls.forget(&name);
                     self.metrics.remove_listener(&name);
                 }
                 tracing::info!(listener = %name, "listener closed");
@@ -91,6 +96,8 @@ impl Server {
         }
         let mut failed = None;
         for listener in &serving.plan.listeners {
+            // Before anyone needs it; what is wrong with it is said when someone does.
+            drop(self.tls.of(listener));
             if !self.open.contains_key(&listener.name)
                 && let Err(error) = self.open_port(listener, &serving.plan.gateway.name.to_string())
             {
@@ -157,7 +164,8 @@ impl Server {
             metrics: self.metrics.listener(&listener.name),
         });
         let room = Arc::new(Room::new(Arc::clone(&self.house)));
-        let entrance = Entrance { door, room, phases, engine: None };
+        let tls = Arc::clone(&self.tls);
+        let entrance = Entrance { door, room, phases, tls, made: None };
         let accepting = tokio::spawn(entrance.accept(socket));
         tracing::info!(listener = %listener.name, address = %bound, "listening");
         self.open.insert(Arc::clone(&listener.name), Open { port: listener.port, bound, phase, accepting });
@@ -189,8 +197,17 @@ struct Entrance {
     door: Arc<Door>,
     room: Arc<Room>,
     phases: Phases,
-    /// The engine's configuration, with the listener it was made of.
-    engine: Option<(Arc<Listener>, Arc<smtp::Config>)>,
+    tls: Arc<TlsServers>,
+    /// What was made of a listener of the plan, with that listener.
+    made: Option<(Arc<Listener>, Made)>,
+}
+
+/// What every connection under one plan is given.
+#[derive(Clone)]
+struct Made {
+    /// The engine's configuration.
+    config: Arc<smtp::Config>,
+    tls: TlsOffer,
 }
 
 impl Entrance {
@@ -232,32 +249,45 @@ impl Entrance {
         if stream.set_nodelay(true).is_err() {
             return;
         }
+        let Some(Made { config, tls }) = self.made_of(listener, &serving.plan.gateway.hostname) else {
+            return;
+        };
         let arrival = Arrival {
             peer,
             door: Arc::clone(&self.door),
             listener: Arc::clone(listener),
-            config: self.config(listener, &serving.plan.gateway.hostname),
+            config,
             phases: self.phases.clone(),
+            tls,
         };
         sessions.spawn(arrival.run(Socket::new(stream), place, refusal));
     }
 
-    /// The engine's configuration, made anew when the plan is another one.
-    fn config(&mut self, listener: &Arc<Listener>, hostname: &str) -> Arc<smtp::Config> {
-        match &self.engine {
-            Some((known, config)) if Arc::ptr_eq(known, listener) => Arc::clone(config),
-            _ => {
-                let config = Arc::new(smtp::Config {
-                    hostname: hostname.into(),
-                    limits: listener.limits.clone(),
-                    bare_newlines: listener.bare_newlines,
-                    lmtp: listener.profile == Profile::Lmtp,
-                    greeting_delay: false,
-                });
-                self.engine = Some((Arc::clone(listener), Arc::clone(&config)));
-                config
-            }
+    /// What connections are given, made anew when the plan is another one. `None`: the listener can't
+    /// be served, which is said in the log.
+    fn made_of(&mut self, listener: &Arc<Listener>, hostname: &str) -> Option<Made> {
+        if let Some((known, made)) = &self.made
+            && Arc::ptr_eq(known, listener)
+        {
+            return Some(made.clone());
         }
+        let tls = match self.tls.of(listener) {
+            Ok(server) => TlsOffer::new(server),
+            Err(error) => {
+                tracing::error!(listener = %listener.name, %error, "TLS of the listener can't be used");
+                return None;
+            }
+        };
+        let config = Arc::new(smtp::Config {
+            hostname: hostname.into(),
+            limits: listener.limits.clone(),
+            bare_newlines: listener.bare_newlines,
+            lmtp: listener.profile == Profile::Lmtp,
+            greeting_delay: false,
+        });
+        let made = Made { config, tls };
+        self.made = Some((Arc::clone(listener), made.clone()));
+        Some(made)
     }
 }
 

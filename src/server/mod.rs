@@ -9,7 +9,8 @@
 //! | `arrival` | one connection before its dialogue: who comes, and may they |
 //! | `proxy` | the header of the PROXY protocol |
 //! | `connection` | one connection: socket ↔ engine ↔ pipeline |
-//! | `socket` | reads without a buffer of its own, writes with a deadline |
+//! | `socket` | plain or inside TLS; reads without a buffer of its own, writes with a deadline |
+//! | `tls` | handshakes, certificates, records |
 //! | `pace` | the minimum rate of data |
 //! | `phase` | running, draining, cut |
 
@@ -22,6 +23,7 @@ mod pace;
 mod phase;
 pub mod proxy;
 mod socket;
+mod tls;
 
 pub use listen::{Options, PortError, Server};
 pub use phase::Phase;
