@@ -32,7 +32,7 @@
 //!
 //! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
 //! [`route`], [`sasl`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`]. The others are edges: [`server`],
-//! [`pipeline`], [`backend`], [`source`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
+//! [`pipeline`], [`backend`], [`client`], [`source`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
 //! [`telemetry`] are for edges only. Who may import whom is held by `tests/tidy.rs`.
 //!
 //! # Invariants
@@ -40,7 +40,7 @@
 //! | | what always holds | held by |
 //! | --- | --- | --- |
 //! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/chaos/kill.rs` |
-//! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `backend::http::connection` |
+//! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `client::http::http2`, `tests/http/http2.rs` |
 //! | 3 | a backend receives our prefix and then exactly the octets sent, less whole fields that are named | `tests/byte_exact.rs`, `stamp::tests` |
 //! | 4 | data ends only at CRLF `.` CRLF, or after the announced octets | `tests/smtp/smuggling_*` |
 //! | 5 | memory for messages never exceeds the byte budget, and an idle connection holds little | `tests/wire/memory.rs`, `pipeline::budget`, `tests/bench/load` |
@@ -49,13 +49,14 @@
 //! | 8 | an unknown or missing configuration answers `451`; only a compiled decision answers `5xx` | `tests/compile`, `pipeline::recipient` |
 //! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml` |
 //! | 10 | plaintext behind STARTTLS is never executed | `smtp::session::tests` |
-//! | 11 | every await on a peer has a deadline | `server::socket`, `backend::http`, `tests/http/broken_answers.rs` |
+//! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `tests/http/broken_answers.rs` |
 //! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object` |
 
 pub mod admin;
 pub mod api;
 pub mod backend;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod compile;
 pub mod inbox;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout_at;
 
-use super::circuit::{Circuit, Reservation, Slot};
 use super::delivery::{Cause, Delivery, Failure, Outcome};
 use super::http::Http;
+use crate::client::circuit::{Circuit, Reservation, Slot};
 use crate::metrics::{DeliveryMetrics, Metrics};
 use crate::plan;
 

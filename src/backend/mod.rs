@@ -8,15 +8,14 @@
 //! | --- | --- |
 //! | `delivery` | what goes in and what comes out |
 //! | `live` | one backend at work; what survives a new plan |
-//! | `circuit` | when to stop trying, and for how long |
 //! | `http` | the kind `http` |
 
-pub mod circuit;
 pub mod delivery;
 mod http;
 mod live;
 
-pub use circuit::{Circuit, Reservation, Slot};
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
 pub use http::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;
+
+pub use crate::client::circuit::{Circuit, Reservation, Slot};

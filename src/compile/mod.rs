@@ -9,7 +9,7 @@
 //! | `fault` | what an object tells against itself: bounds, `cel` twins, `unsupported` fields |
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
-//! | `backend` | destinations with their secrets |
+//! | `backend`, `http` | destinations with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
@@ -31,6 +31,7 @@ mod delegation;
 mod fault;
 mod findings;
 mod gateway;
+mod http;
 mod policy;
 mod recipients;
 mod reference;

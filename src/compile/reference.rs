@@ -2,14 +2,16 @@
 //!
 //! Secrets, ConfigMaps and Services are always those of the object's own namespace.
 
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 
 use super::snapshot::Snapshot;
 use crate::api::reference::{
     AllowedRoutes, FromNamespaces, LabelOperator, LabelRequirement, LabelSelector, ServiceRef,
 };
-use crate::plan::Reason;
+use crate::plan::{Identity, Reason, Secret};
 
 /// Why a reference does not lead to what it should.
 pub(super) struct Unresolved {
@@ -99,6 +101,30 @@ pub(super) fn secret_certificates(
         let message = format!("key {key} of Secret {namespace}/{name} holds no certificates in PEM");
         Unresolved::new(Reason::InvalidSecretKey, message)
     })
+}
+
+/// A Secret of type `kubernetes.io/tls`: a certificate and its key, which belong together.
+pub(super) fn secret_identity(
+    snapshot: &Snapshot,
+    namespace: &str,
+    name: &str,
+) -> Result<Identity, Unresolved> {
+    let invalid = |message: String| Unresolved::new(Reason::InvalidSecretKey, message);
+    let pem = secret_certificates(snapshot, namespace, name, "tls.crt")?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let chain = chain.unwrap_or_default();
+    let key = PrivateKeyDer::from_pem_slice(secret_key(snapshot, namespace, name, "tls.key")?);
+    let key = key.map_err(|_| {
+        invalid(format!("key tls.key of Secret {namespace}/{name} holds no private key in PEM"))
+    })?;
+    let octets = Secret::new(key.secret_der());
+    let usable = CertifiedKey::from_der(chain.clone(), key, &ring::default_provider());
+    match usable {
+        Ok(_) => Ok(Identity { chain, key: octets }),
+        Err(error) => Err(invalid(format!(
+            "certificate and private key of Secret {namespace}/{name} can't be used together: {error}"
+        ))),
+    }
 }
 
 /// The host name of a Service that has the port.

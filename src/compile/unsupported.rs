@@ -116,9 +116,6 @@ impl Asked {
         if let Some(http) = &spec.http {
             let format = http.format != HttpFormat::CloudEvent;
             self.when(format, "spec.http.format", &format!("use CloudEvent; {until}"));
-            let certificate = http.tls.as_ref().is_some_and(|tls| tls.client_certificate_ref.is_some());
-            let field = "spec.http.tls.clientCertificateRef";
-            self.when(certificate, field, &format!("leave it out; {until}"));
         }
         self.when(spec.large_messages.is_some(), "spec.largeMessages", &format!("leave it out; {until}"));
         let bounce = spec.on_partial == OnPartial::Bounce;

@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+
 use super::ObjectName;
 use crate::smtp::Reply;
 
@@ -72,8 +74,26 @@ pub struct Http {
     pub ca: Option<Arc<str>>,
     /// Name to verify instead of the host.
     pub server_name: Option<String>,
+    /// What is shown to a server that asks who calls (mutual TLS).
+    pub identity: Option<Arc<Identity>>,
     /// Whether a loopback address may be a target: config from files yes, from a cluster no.
     pub allow_loopback: bool,
+}
+
+/// Who we are to a server that we call over TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate first, then what leads to its authority.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its private key, DER of PKCS #8, PKCS #1 or SEC 1.
+    pub key: Secret,
+}
+
+/// Shows how many certificates there are, and no key.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({} certificates)", self.chain.len())
+    }
 }
 
 /// `Authorization` of a request.

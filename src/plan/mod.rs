@@ -15,7 +15,7 @@ pub mod rule;
 pub mod tls;
 pub mod verification;
 
-pub use backend::{Auth, Backend, BackendId, Circuit, Http, OnPartial, Secret, Target};
+pub use backend::{Auth, Backend, BackendId, Circuit, Http, Identity, OnPartial, Secret, Target};
 pub use finding::{Finding, Reason, Severity};
 pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};

@@ -127,7 +127,9 @@ fn backend(backend: &Backend) -> String {
     writeln!(out, "signingKeyOctets: [{}]", keys.join(", ")).unwrap();
     let ca = http.ca.as_ref().map_or("the system's".to_owned(), |ca| format!("own, {} octets", ca.len()));
     let server_name = http.server_name.as_deref().unwrap_or("the host");
-    writeln!(out, "tls: {{ca: {ca:?}, serverName: {server_name}}}").unwrap();
+    let chain = http.identity.as_ref().map_or(0, |identity| identity.chain.len());
+    let identity = if chain == 0 { String::new() } else { format!(", clientCertificates: {chain}") };
+    writeln!(out, "tls: {{ca: {ca:?}, serverName: {server_name}{identity}}}").unwrap();
     writeln!(out, "loopback: {}", http.allow_loopback).unwrap();
     let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
     writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();

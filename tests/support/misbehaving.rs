@@ -172,6 +172,7 @@ impl Misbehaving {
             signing: Vec::new(),
             ca: None,
             server_name: None,
+            identity: None,
             allow_loopback: true,
         }
     }

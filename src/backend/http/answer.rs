@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Response, StatusCode};
-use hyper::body::{Body, Incoming};
+use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::Connection;
+use super::body::Segments;
 use super::verdict::{self, Unreadable, Verdict, Word};
-use crate::backend::circuit::Health;
 use crate::backend::delivery::{Cause, Failure, Outcome, Receipt};
+use crate::client::circuit::Health;
+use crate::client::http::Arriving;
 use crate::mail::Envelope;
 use crate::smtp::reply::{Class, Reply};
 
@@ -70,31 +70,30 @@ pub(super) struct Meaning {
 
 impl Answer {
     /// Reads the body. Where only the status matters it is not waited for long.
-    pub(super) async fn read(
-        connection: &mut Connection,
-        response: Response<Incoming>,
-        deadline: Instant,
-    ) -> Self {
-        let (head, mut body) = response.into_parts();
-        let mut answer =
-            Self { status: head.status, headers: head.headers, body: Vec::new(), end: End::Framed };
-        if body.is_end_stream() {
+    pub(super) async fn read(mut arriving: Arriving<Segments>, deadline: Instant) -> Self {
+        let headers = arriving.headers.clone();
+        let mut answer = Self { status: arriving.status, headers, body: Vec::new(), end: End::Framed };
+        if arriving.is_end() {
+            arriving.finish().await;
             return answer;
         }
         let matters = answer.status.is_success() || answer.is_document() || answer.has_reply_header();
         let deadline = if matters { deadline } else { deadline.min(Instant::now() + DRAIN) };
-        let end = timeout_at(deadline, answer.read_body(connection, &mut body)).await;
+        let end = timeout_at(deadline, answer.read_body(&mut arriving)).await;
         answer.end = end.unwrap_or(End::TooLate);
+        if answer.end == End::Framed {
+            arriving.finish().await;
+        }
         answer
     }
 
-    async fn read_body(&mut self, connection: &mut Connection, body: &mut Incoming) -> End {
+    async fn read_body(&mut self, arriving: &mut Arriving<Segments>) -> End {
         let document = self.is_document();
         let mut read = 0;
-        while let Some(frame) = connection.frame(body).await {
-            let data = match frame {
-                Ok(frame) => frame.into_data().unwrap_or_default(),
-                Err(error) => return End::Broken(error.to_string()),
+        while let Some(data) = arriving.data().await {
+            let data = match data {
+                Ok(data) => data,
+                Err(error) => return End::Broken(error),
             };
             read += data.len();
             if read > MAX_BODY || (read == MAX_BODY && !document) {

@@ -1,41 +1,37 @@
-//! The kind `http`: one POST per delivery, over HTTP/1.1.
+//! The kind `http`: one POST per delivery, over HTTP/1.1 or HTTP/2.
 //!
 //! A delivery is attempts within one deadline. An attempt is tried again only where that is safe
-//! and likely to help: connect failures, `502` and `503` after a pause; a reused connection that
-//! closed before the first octet of an answer at once, on a new one. Every attempt of a delivery
-//! sends the same octets, key and signature included. Redirects are not followed.
+//! and likely to help: connect failures, `502`, `503` and a refused stream after a pause; what was
+//! not processed for GOAWAY, and a reused connection that closed before the first octet of an
+//! answer, at once on a new one. Every attempt of a delivery sends the same octets, key and
+//! signature included. Redirects are not followed.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `request`, `header`, `body` | what is sent |
-//! | `connect` | DNS, TCP, TLS |
-//! | `connection`, `pool` | one connection at work; those that are idle |
 //! | `answer`, `verdict` | what came back, and what it means |
+//!
+//! Connections are those of `client::http`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
-use super::circuit::Health;
 use super::delivery::{Cause, Delivery, Failure, Outcome};
+use crate::client::circuit::Health;
+use crate::client::http::{Again, Client, Fault, Kind};
 use crate::metrics::DeliveryMetrics;
 use crate::plan;
 use crate::smtp::reply::Reply;
 use answer::Answer;
-use connect::Connector;
-use connection::Connection;
-use pool::Pool;
+use body::Segments;
 use request::Template;
 
 mod answer;
 mod body;
-mod connect;
-mod connection;
 mod header;
-mod pool;
 mod request;
 mod verdict;
 
@@ -54,34 +50,7 @@ pub(super) struct Http {
 
 struct Prepared {
     template: Template,
-    connector: Connector,
-    pool: Arc<Pool>,
-}
-
-/// Why an attempt has no answer.
-#[derive(Debug)]
-struct Fault {
-    cause: Cause,
-    detail: String,
-    again: Again,
-}
-
-/// Whether an attempt that failed may be made again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Again {
-    No,
-    /// After a pause: the backend may be back.
-    Later,
-    /// At once: it was only the connection.
-    Now,
-}
-
-impl Fault {
-    /// A connection that did not come to be.
-    fn connect(cause: Cause, detail: String) -> Self {
-        let again = if cause == Cause::Misconfigured { Again::No } else { Again::Later };
-        Self { cause, detail, again }
-    }
+    client: Client<Segments>,
 }
 
 /// How an attempt ended.
@@ -93,10 +62,7 @@ struct End {
 
 impl Http {
     pub(super) fn new(backend: &plan::Backend, http: &plan::Http, metrics: DeliveryMetrics) -> Self {
-        let prepare = || {
-            let (template, connector) = (Template::new(http)?, Connector::new(http)?);
-            Ok(Prepared { template, connector, pool: Arc::default() })
-        };
+        let prepare = || Ok(Prepared { template: Template::new(http)?, client: Client::new(http)? });
         Self { prepared: prepare(), responses: backend.responses.clone(), metrics }
     }
 
@@ -117,7 +83,7 @@ impl Http {
             let began = Instant::now();
             let end = match prepared.attempt(delivery, &headers, deadline).await {
                 Ok(answer) => self.meaning(&answer, delivery),
-                Err(fault) => fault.end(delivery),
+                Err(fault) => unanswered(delivery, fault),
             };
             self.observe(&end, began.elapsed());
             let pause = match end.again {
@@ -162,14 +128,15 @@ fn unsent(delivery: &Delivery, cause: Cause, detail: String) -> End {
     End { outcomes, health: Health::Unknown, again: Again::No }
 }
 
-impl Fault {
-    fn end(self, delivery: &Delivery) -> End {
-        let health = match self.cause {
-            Cause::Misconfigured => Health::Unknown,
-            _ => Health::Down { retry_after: None },
-        };
-        End { health, again: self.again, ..unsent(delivery, self.cause, self.detail) }
-    }
+/// The end of an attempt without an answer.
+fn unanswered(delivery: &Delivery, fault: Fault) -> End {
+    let (cause, health) = match fault.kind {
+        Kind::Misconfigured => (Cause::Misconfigured, Health::Unknown),
+        Kind::Unreachable => (Cause::Unreachable, Health::Down { retry_after: None }),
+        Kind::Reset => (Cause::Reset, Health::Down { retry_after: None }),
+        Kind::Timeout => (Cause::Timeout, Health::Down { retry_after: None }),
+    };
+    End { health, again: fault.again, ..unsent(delivery, cause, fault.detail) }
 }
 
 impl Prepared {
@@ -180,37 +147,8 @@ impl Prepared {
         headers: &HeaderMap,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
-        let mut connection = match self.pool.take().await {
-            Some(connection) => connection,
-            None => self.connect(delivery, deadline).await?,
-        };
         let request = self.template.request(headers.clone(), delivery);
-        let response = match timeout_at(deadline, connection.exchange(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(no)) => {
-                let stale = no.silent && connection.earlier > 0;
-                if stale {
-                    self.pool.clear();
-                }
-                let again = if stale { Again::Now } else { Again::No };
-                return Err(Fault { cause: Cause::Reset, detail: no.detail, again });
-            }
-            Err(_) => {
-                let detail = "no answer in time".to_owned();
-                return Err(Fault { cause: Cause::Timeout, detail, again: Again::No });
-            }
-        };
-        let answer = Answer::read(&mut connection, response, deadline).await;
-        if answer.end == answer::End::Framed {
-            self.pool.put(connection, &answer.headers).await;
-        }
-        Ok(answer)
-    }
-
-    async fn connect(&self, delivery: &Delivery, deadline: Instant) -> Result<Connection, Fault> {
-        let deadline = deadline.min(Instant::now() + delivery.timeouts.connect);
-        let stream = self.connector.connect(deadline).await?;
-        let broken = |error: hyper::Error| Fault::connect(Cause::Unreachable, error.to_string());
-        Connection::new(stream).await.map_err(broken)
+        let arriving = self.client.exchange(request, delivery.timeouts.connect, deadline).await?;
+        Ok(Answer::read(arriving, deadline).await)
     }
 }

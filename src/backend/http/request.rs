@@ -10,14 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Uri};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request};
 use ring::hmac;
 
 use super::body::Segments;
 use super::header::{Values, put_encoded, put_text};
 use crate::backend::delivery::{Delivery, SessionFacts};
+use crate::client::http::Endpoint;
 use crate::mail::envelope::GreetingName;
 use crate::mail::{ForwardPath, Protocol, Recipient, ReversePath};
 use crate::plan;
@@ -76,35 +76,24 @@ const HEADERS: usize = 32;
 
 /// What every request of a backend has.
 pub(super) struct Template {
-    uri: Uri,
-    host: HeaderValue,
-    authorization: Option<HeaderValue>,
+    endpoint: Endpoint,
     keys: Vec<hmac::Key>,
 }
 
 impl Template {
     /// Fails, in words, where the configuration can't stand in a request.
     pub(super) fn new(http: &plan::Http) -> Result<Self, &'static str> {
-        let uri: Uri = http.path.parse().map_err(|_| "the path can't stand in a request")?;
-        if uri.authority().is_some() || !uri.path().starts_with('/') {
-            return Err("the path is not a path");
-        }
-        let host = HeaderValue::try_from(host(http)).map_err(|_| "the host can't stand in a request")?;
-        let authorization = http.auth.as_ref().map(authorization).transpose()?;
         let keys = http.signing.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.reveal()));
-        Ok(Self { uri, host, authorization, keys: keys.collect() })
+        Ok(Self { endpoint: Endpoint::new(http)?, keys: keys.collect() })
     }
 
     /// All headers of a delivery's requests, signed at `now`: a retry sends the very same.
     pub(super) fn headers(&self, delivery: &Delivery, now: SystemTime) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(HEADERS);
-        headers.insert(HOST, self.host.clone());
+        self.endpoint.insert_into(&mut headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("message/rfc822"));
         headers.insert(CE_SPECVERSION, HeaderValue::from_static("1.0"));
         headers.insert(CE_TYPE, HeaderValue::from_static("dev.mailchute.message.received.v1"));
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
         let mut values = Values::new();
         event(&mut values, delivery);
         values.add(TRACEPARENT, |out| out.push_str(&delivery.trace.traceparent()));
@@ -123,32 +112,10 @@ impl Template {
     pub(super) fn request(&self, headers: HeaderMap, delivery: &Delivery) -> Request<Segments> {
         let mut request = Request::new(Segments::new(delivery.prefix.clone(), delivery.message.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = self.endpoint.path.clone().into();
         *request.headers_mut() = headers;
         request
     }
-}
-
-/// RFC 9110 §7.2: the port is left out where it is the scheme's own.
-fn host(http: &plan::Http) -> String {
-    let own = if http.https { 443 } else { 80 };
-    let name = if http.host.contains(':') { format!("[{}]", http.host) } else { http.host.clone() };
-    if http.port == own { name } else { format!("{name}:{}", http.port) }
-}
-
-/// The line end that ends a token in a file is not part of it.
-fn authorization(auth: &plan::Auth) -> Result<HeaderValue, &'static str> {
-    let value = match auth {
-        plan::Auth::Bearer(token) => [b"Bearer ", token.reveal().trim_ascii_end()].concat(),
-        plan::Auth::Basic { username, password } => {
-            let pair = [username.as_bytes(), b":", password.reveal()].concat();
-            format!("Basic {}", STANDARD.encode(pair)).into_bytes()
-        }
-    };
-    let value = HeaderValue::from_maybe_shared(Bytes::from(value));
-    let mut value = value.map_err(|_| "the credentials can't stand in a request")?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The context attributes of the event, but those that never change.

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+
 use super::*;
 use crate::backend::TraceContext;
 use crate::mail::body::Message;
@@ -19,6 +22,7 @@ fn target() -> plan::Http {
         signing: Vec::new(),
         ca: None,
         server_name: None,
+        identity: None,
         allow_loopback: false,
     }
 }
