@@ -10,16 +10,19 @@
 //! | `client` | an SMTP client that says exactly what it is told |
 //! | `get` | an HTTP client that gets |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
+//! | `http2`, `acceptor` | an HTTP/2 server that does as it is told; TLS of servers in this process |
 //! | `secret` | Secrets among the manifests |
 //! | `server` | another program that serves, in a folder of its own |
 //! | `until` | waiting, with a deadline |
 
 #![allow(dead_code, reason = "each test crate stands on a part of it")]
 
+pub(crate) mod acceptor;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod front_end;
 pub(crate) mod get;
+pub(crate) mod http2;
 pub(crate) mod manifests;
 pub(crate) mod misbehaving;
 pub(crate) mod program;

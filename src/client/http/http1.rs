@@ -5,6 +5,7 @@
 //! a request that is dropped closes its connection at once, so nothing of it goes on.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -108,7 +109,10 @@ fn told(error: &dyn std::error::Error) -> (String, bool) {
     while let Some(cause) = source {
         text.push_str(": ");
         text.push_str(&cause.to_string());
-        of_tls |= cause.is::<rustls::Error>();
+        // What an I/O error wraps is not among its sources.
+        if let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            of_tls |= inner.is::<rustls::Error>();
+        }
         source = cause.source();
     }
     (text, of_tls)
