@@ -11,6 +11,7 @@ mod lmtp;
 mod loops;
 mod memory;
 mod pipelining;
+mod prdr;
 mod recipients;
 mod refused_messages;
 mod reload;
