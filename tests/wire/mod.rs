@@ -15,4 +15,5 @@ mod prdr;
 mod recipients;
 mod refused_messages;
 mod reload;
+mod require;
 mod sessions;
