@@ -105,6 +105,8 @@ fn explain_prints_the_golden_reasons() {
         ("policies_that_hold", "other@example.net", None),
         ("unknown", "wild@example.net", None),
         ("ties", "section@example.net", None),
+        ("require", "listed@example.net", None),
+        ("require", "lax@example.net", None),
         ("parents", "a@example.net", None),
         ("precedence", "x@elsewhere.test", None),
         ("broken_gateway", "x@example.net", None),
