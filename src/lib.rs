@@ -48,7 +48,7 @@
 //! | 7 | no panic on input; a panic in one connection answers `421` there and nowhere else | `server::guard` |
 //! | 8 | an unknown or missing configuration answers `451`; only a compiled decision answers `5xx` | `tests/compile`, `pipeline::recipient` |
 //! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml` |
-//! | 10 | plaintext behind STARTTLS is never executed | `smtp::session::tests` |
+//! | 10 | plaintext behind STARTTLS is never executed, nor what stands behind a line of AUTH | `tests/smtp/starttls_*`, `tests/smtp/auth_*` |
 //! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `tests/http/broken_answers.rs` |
 //! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object` |
 

@@ -37,8 +37,8 @@ pub(crate) fn response(line: &[u8]) -> Result<AuthStep, Reply> {
     if line == b"*" { Ok(AuthStep::Cancel) } else { decode(line).map(AuthStep::Response) }
 }
 
-/// "If the server receives […] a BASE64 string that contains any characters outside of the alphabet
-/// […] it MUST reject": no white space, no missing padding, no stray bits.
+/// "If the server cannot BASE64 decode any client response, it MUST reject the AUTH command with a 501
+/// reply (and an enhanced status code of 5.5.2)". No white space, no missing padding, no stray bits.
 fn decode(text: &[u8]) -> Result<Bytes, Reply> {
     STANDARD.decode(text).map(Bytes::from).map_err(|_| reply::BAD_BASE64)
 }

@@ -11,7 +11,7 @@ pub(super) fn returned(value: &[u8]) -> Option<Returned> {
 }
 
 /// `ENVID=`: decoded it "MUST consist entirely of printable (graphic and white space) characters from
-/// the US-ASCII repertoire" (RFC 3461 §4.4).
+/// the US-ASCII character repertoire" (RFC 3461 §4.4).
 pub(super) fn envelope_id(value: &[u8]) -> Option<Box<str>> {
     if value.len() > ENVELOPE_ID {
         None

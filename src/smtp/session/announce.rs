@@ -53,7 +53,7 @@ impl Session {
         // RFC 5321 §4.1.4: a second EHLO acts as RSET.
         self.reset();
         let offered = Hello {
-            // RFC 3207 §4.2: "the server MUST NOT return the STARTTLS extension" inside TLS.
+            // RFC 3207 §4.2: "A server MUST NOT return the STARTTLS extension" inside TLS.
             starttls: hello.starttls && !self.secure,
             tls_required: hello.tls_required && !self.secure,
             // LMTP has a reply for each recipient anyway.
