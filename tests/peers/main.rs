@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
 mod curl;
+mod exim;
+mod judge;
 mod postfix;
 mod smtplib;
 #[path = "../support/mod.rs"]

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
+use crate::judge::Judge;
 use crate::support::front_end::FrontEnd;
+use crate::support::manifests::{Manifests, free_port};
 use crate::support::recorder::Recorder;
 use crate::{MESSAGE, run};
 
@@ -30,6 +32,30 @@ fn one_command_at_a_time() {
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].header("ce-rcptto"), "b@example.org,c@example.org");
     received[0].assert_carries(MESSAGE.as_bytes());
+}
+
+#[test]
+fn prdr_tells_of_each() {
+    let judge = Judge::refusing("c@example.org");
+    let port = free_port();
+    let manifests = Manifests::listening(port).route(
+        "all",
+        "domain: example.org",
+        judge.address(),
+        "perRecipientVerdicts: true",
+    );
+    let front_end = FrontEnd::start(port, &manifests, &[]);
+    // swaks goes by the last reply, which says that someone has it.
+    let transcript = swaks(&front_end, &["--prdr"]);
+    let replies: Vec<&str> = transcript.lines().skip_while(|line| *line != " -> .").skip(1).collect();
+    let replies: Vec<&str> =
+        replies.iter().map(|line| line.trim_start_matches("<** ").trim_start_matches("<-  ")).collect();
+    for (reply, start) in
+        replies.iter().zip(["353 ", "250 2.0.0 Ok: ", "550 5.1.1 No such user", "250 2.0.0 Ok"])
+    {
+        assert!(reply.starts_with(start), "{transcript}");
+    }
+    assert_eq!(judge.heard().len(), 1);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::program::Running;
 
 /// The longest that it may live, seconds, should the test be killed before it can end it.
-const LIFE: &str = "150";
+pub(crate) const LIFE: &str = "150";
 
 /// A folder in which a program finds its configuration and keeps what it writes. Programs that change
 /// to a user of their own can read it.
