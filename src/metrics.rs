@@ -8,6 +8,7 @@
 //!
 //! Serving the text is not done here, see `admin`.
 
+mod check;
 mod delivery;
 mod family;
 mod label;
@@ -21,6 +22,7 @@ use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry, Text
 
 use family::Family;
 
+pub use check::{CHECK_SECONDS, Check, CheckOutcome};
 pub use delivery::{DeliveryMetrics, InFlight};
 pub use label::{CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome};
 pub use listener::{ActiveSession, ListenerMetrics};
@@ -91,6 +93,10 @@ families! {
         ["listener", "route", "outcome"], "Messages, as they were answered after their data.";
     message_bytes: Histogram = "mailchute_message_bytes",
         ["listener"], "Size of complete messages as they were sent.", MESSAGE_BYTES;
+    policy_checks: IntCounter = "mailchute_policy_checks_total",
+        ["check", "outcome"], "Checks of clients, senders and recipients.";
+    policy_seconds: Histogram = "mailchute_policy_check_duration_seconds",
+        ["check"], "Time of one check of a policy.", CHECK_SECONDS;
     delivery_attempts: IntCounter = "mailchute_delivery_attempts_total",
         ["backend", "kind", "outcome"], "Attempts to deliver a message.";
     delivery_duration: Histogram = "mailchute_delivery_duration_seconds",

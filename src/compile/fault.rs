@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::findings::Findings;
 use super::snapshot::Snapshot;
-use super::{cel, unsupported};
+use super::{cel, connection, unsupported};
 use crate::api::{ApiKind, Object, bounds};
 use crate::plan::{ObjectName, Reason};
 
@@ -66,5 +66,9 @@ fn inspect(object: &Object) -> Vec<Fault> {
     let out_of_bounds = bounds::check(object)
         .into_iter()
         .map(|violation| Fault::new(Reason::Invalid, violation.field(), violation.message));
-    out_of_bounds.chain(cel::check(object)).chain(unsupported::check(object)).collect()
+    out_of_bounds
+        .chain(cel::check(object))
+        .chain(connection::check(object))
+        .chain(unsupported::check(object))
+        .collect()
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::connection;
 use super::delegation::Delegations;
 use super::fault::{Fault, Faults};
 use super::findings::Findings;
@@ -13,8 +13,7 @@ use crate::api::listener::{self as written, TlsMode};
 use crate::api::{ApiKind, MailGateway};
 use crate::mail::Mailbox;
 use crate::mail::address::fold_domain;
-use crate::plan::{Access, ClientRates, Gateway, Listener, ObjectName, Profile, Reason};
-use crate::policy::Networks;
+use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason};
 use crate::route::{DomainPattern, Table};
 use crate::smtp::{BareNewlines, Limits};
 use crate::stamp;
@@ -152,11 +151,11 @@ impl Usable<'_> {
             },
             max_sessions: limits.sessions,
             max_sessions_per_client: listener.connection.per_client.sessions,
-            rates: ClientRates::default(),
-            access: Access::default(),
-            greeting_delay: Duration::ZERO,
-            proxy: None,
-            xclient: Networks::default(),
+            rates: connection::rates(listener),
+            access: connection::access(listener),
+            greeting_delay: listener.connection.greeting_delay.as_std(),
+            proxy: connection::proxy(listener),
+            xclient: connection::networks(&listener.xclient.trusted_cidrs),
             tls: None,
             auth: None,
             limits: Limits {

@@ -9,6 +9,7 @@
 //! | `fault` | what an object tells against itself: bounds, `cel` twins, `unsupported` fields |
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
+//! | `connection` | who may connect to a listener |
 //! | `backend`, `http` | destinations with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
@@ -26,6 +27,7 @@ mod advice;
 mod attach;
 mod backend;
 mod cel;
+mod connection;
 mod defaults;
 mod delegation;
 mod fault;

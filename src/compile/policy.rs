@@ -17,7 +17,7 @@ use super::table::age;
 use super::trace::Holding;
 use crate::api::policy::{TargetKind, TargetRef};
 use crate::api::{ApiKind, RecipientPolicySpec};
-use crate::plan::{ObjectName, Reason, Require};
+use crate::plan::{ObjectName, Reason, Require, SenderRate};
 use crate::policy::RecipientList;
 
 /// A block of a policy.
@@ -155,6 +155,7 @@ pub(super) struct Effective {
     /// Octets of a message; `None` where no policy says.
     pub(super) max_message_bytes: Option<u64>,
     pub(super) max_recipients: Option<u32>,
+    pub(super) sender_rates: Vec<SenderRate>,
     pub(super) require: Require,
 }
 
@@ -243,6 +244,7 @@ impl<'a> Policies<'a> {
             recipients_unknown: false,
             max_message_bytes: None,
             max_recipients: None,
+            sender_rates: Vec::new(),
             require: Require::default(),
         };
         self.meet(targets);
@@ -309,6 +311,10 @@ impl<'a> Policies<'a> {
                 *least = Some(least.map_or(bytes, |held| held.min(bytes)));
                 let least = &mut effective.max_recipients;
                 *least = Some(least.map_or(recipients, |held| held.min(recipients)));
+                effective.sender_rates.extend(limits.per_sender.as_ref().map(|per_sender| SenderRate {
+                    policy: policy.name.to_string().into(),
+                    messages_per_minute: per_sender.messages_per_minute,
+                }));
             }
             Block::Require => {
                 let Some(require) = &policy.spec.require else { return };

@@ -274,7 +274,7 @@ impl Rules<'_, '_> {
             recipients_unknown: effective.recipients_unknown,
             verification: None,
             require: effective.require,
-            messages_per_minute: None,
+            sender_rates: effective.sender_rates,
             max_message_bytes,
             max_recipients: effective.max_recipients.unwrap_or(u32::MAX),
         })

@@ -7,7 +7,7 @@ use super::defaults;
 use super::fault::Fault;
 use crate::api::backend::{HttpFormat, OnPartial};
 use crate::api::gateway::{MailGatewaySpec, MixedDelivery};
-use crate::api::listener::{AuthMode, Listener, Profile, ProxyMode, TlsMode};
+use crate::api::listener::{AuthMode, Listener, Profile, TlsMode};
 use crate::api::policy::CheckMode;
 use crate::api::route::{MailRouteSpec, Strategy};
 use crate::api::{MailBackendSpec, Object, RecipientPolicySpec};
@@ -56,30 +56,12 @@ impl Asked {
 
     fn listener(&mut self, listener: &Listener, at: &str) {
         let tls = listener.tls.as_ref().is_some_and(|tls| tls.mode != TlsMode::Disabled);
-        let proxy = listener.proxy_protocol.mode != ProxyMode::Disabled;
         let auth = defaults::auth_mode(listener) != AuthMode::Disabled;
-        let connection = &listener.connection;
-        let per_client = &connection.per_client;
         let asked = [
             (listener.profile == Profile::Submission, "profile", "use MX or LMTP"),
             (auth, "auth.mode", "use Disabled"),
             (tls, "tls.mode", "use Disabled, or leave tls out"),
-            (proxy, "proxyProtocol.mode", "use Disabled"),
-            (!listener.xclient.trusted_cidrs.is_empty(), "xclient.trustedCIDRs", "leave it empty"),
-            (!connection.allow_cidrs.is_empty(), "connection.allowCIDRs", "leave it empty"),
-            (!connection.deny_cidrs.is_empty(), "connection.denyCIDRs", "leave it empty"),
-            (
-                per_client.connections_per_minute.is_some(),
-                "connection.perClient.connectionsPerMinute",
-                "leave it out",
-            ),
-            (
-                per_client.messages_per_minute.is_some(),
-                "connection.perClient.messagesPerMinute",
-                "leave it out",
-            ),
-            (!connection.greeting_delay.is_zero(), "connection.greetingDelay", "use 0s"),
-            (!connection.dnsbl.is_empty(), "connection.dnsbl", "leave it empty"),
+            (!listener.connection.dnsbl.is_empty(), "connection.dnsbl", "leave it empty"),
         ];
         for (asked, field, instead) in asked {
             self.when(
@@ -127,8 +109,6 @@ impl Asked {
         let leave_out = format!("leave it out; {until}");
         self.when(spec.verification.is_some(), "spec.verification", &leave_out);
         self.when(spec.greylisting.is_some(), "spec.greylisting", &leave_out);
-        let per_sender = spec.limits.as_ref().is_some_and(|limits| limits.per_sender.is_some());
-        self.when(per_sender, "spec.limits.perSender", &leave_out);
         if let Some(checks) = &spec.sender_authentication {
             let on = [checks.spf, checks.dkim, checks.dmarc].iter().any(|mode| *mode != CheckMode::Disabled);
             let instead = format!("leave it out, or set spf, dkim and dmarc to Disabled; {until}");

@@ -15,19 +15,22 @@ pub enum SessionOutcome {
     TimedOut,
     /// Closed because the front-end or the listener goes away.
     Drained,
+    /// No client: a proxy that connected on its own behalf, or said nothing at all.
+    HealthCheck,
     /// Our own fault: a panic, or a session that was dropped without a word.
     Failed,
 }
 
 impl SessionOutcome {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Quit,
         Self::Disconnected,
         Self::Refused,
         Self::Expelled,
         Self::TimedOut,
         Self::Drained,
+        Self::HealthCheck,
         Self::Failed,
     ];
 
@@ -40,6 +43,7 @@ impl SessionOutcome {
             Self::Expelled => "expelled",
             Self::TimedOut => "timed_out",
             Self::Drained => "drained",
+            Self::HealthCheck => "health_check",
             Self::Failed => "failed",
         }
     }
@@ -95,6 +99,8 @@ pub enum RecipientReason {
     Syntax,
     /// An address that needs SMTPUTF8, or can't be put in this transaction otherwise.
     Unsupported,
+    /// The sender has sent too many messages in a minute.
+    Rate,
     /// The byte budget has no room.
     NoMemory,
     /// A policy requires TLS.
@@ -105,7 +111,7 @@ pub enum RecipientReason {
 
 impl RecipientReason {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Ok,
         Self::NoSuchRecipient,
         Self::NotOurs,
@@ -117,6 +123,7 @@ impl RecipientReason {
         Self::HeaderCap,
         Self::Syntax,
         Self::Unsupported,
+        Self::Rate,
         Self::NoMemory,
         Self::TlsRequired,
         Self::AuthRequired,
@@ -136,6 +143,7 @@ impl RecipientReason {
             Self::HeaderCap => "header_cap",
             Self::Syntax => "syntax",
             Self::Unsupported => "unsupported",
+            Self::Rate => "rate",
             Self::NoMemory => "no_memory",
             Self::TlsRequired => "tls_required",
             Self::AuthRequired => "auth_required",

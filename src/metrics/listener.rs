@@ -55,6 +55,17 @@ impl ListenerMetrics {
         (&self.0.families, &self.0.listener)
     }
 
+    /// A proxy connected on its own behalf: that is no session.
+    pub fn health_check(&self) {
+        self.count_session(SessionOutcome::HealthCheck);
+    }
+
+    fn count_session(&self, outcome: SessionOutcome) {
+        let Inner { families, listener, sessions, .. } = &*self.0;
+        let counter = &sessions[outcome as usize];
+        counter.get_or_init(|| families.sessions.get(&[listener, outcome.as_str()])).inc();
+    }
+
     /// A session began; it counts as open until the guard is dropped.
     pub fn session(&self) -> ActiveSession {
         self.0.active.inc();
@@ -132,9 +143,7 @@ impl ActiveSession {
 
 impl Drop for ActiveSession {
     fn drop(&mut self) {
-        let Inner { families, listener, active, sessions, .. } = &*self.listener.0;
-        active.dec();
-        let counter = &sessions[self.outcome as usize];
-        counter.get_or_init(|| families.sessions.get(&[listener, self.outcome.as_str()])).inc();
+        self.listener.0.active.dec();
+        self.listener.count_session(self.outcome);
     }
 }

@@ -5,6 +5,8 @@
 //! | `serving` | what is served now: a plan with its live backends |
 //! | `session` | one connection's questions, answered |
 //! | `peer` | who is at the other end |
+//! | `entry` | who may come in, and how often |
+//! | `xclient` | a trusted peer says who the client is |
 //! | `recipient` | RCPT: which rule takes it, pure |
 //! | `transaction` | MAIL to the message: envelope, delivery group, body |
 //! | `deliver` | the message: stamp it, deliver it |
@@ -13,12 +15,14 @@
 
 pub mod budget;
 mod deliver;
+pub mod entry;
 pub mod outcome;
 pub mod peer;
 pub mod recipient;
 pub mod serving;
 pub mod session;
 mod transaction;
+mod xclient;
 
 pub use budget::Budget;
 pub use peer::Peer;

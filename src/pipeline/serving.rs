@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::entry::Counts;
 use crate::backend::Live;
 use crate::metrics::Metrics;
 use crate::plan::{BackendId, Listener, Plan};
@@ -17,6 +18,7 @@ pub struct Serving {
     /// The plan.
     pub plan: Plan,
     backends: Vec<Arc<Live>>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Serving {
 
 impl Serving {
     /// Puts a plan into service. Backends that are equal to those of `before` keep their pool, cap
-    /// and circuit; the series of routes and backends that are gone go.
+    /// and circuit; what was counted by the minute stays; the series of routes and backends that are gone go.
     pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
         let routes = |plan: &Plan| -> BTreeSet<Arc<str>> {
             plan.rules.iter().map(|rule| Arc::clone(&rule.route_label)).collect()
@@ -38,12 +40,18 @@ impl Serving {
         }
         let running = before.map_or(&[][..], |before| &before.backends);
         let backends = Live::adopt(&plan.backends, running, metrics);
-        Self { plan, backends }
+        let counts = before.map_or_else(Arc::default, |before| Arc::clone(&before.counts));
+        Self { plan, backends, counts }
     }
 
     /// The backend of an id of the plan.
     pub fn backend(&self, id: BackendId) -> Option<&Arc<Live>> {
         self.backends.get(id.0 as usize)
+    }
+
+    /// How often clients and senders came.
+    pub(super) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 
     /// The listener of this name.

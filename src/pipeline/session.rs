@@ -11,8 +11,10 @@ use super::peer::Peer;
 use super::recipient::Refusal;
 use super::serving::Current;
 use super::transaction::Transaction;
+use super::xclient::Told;
 use crate::mail::{Client, Greeting, Protocol, Tls};
 use crate::metrics::{ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason};
+use crate::plan::Listener;
 use crate::smtp::reply::{self, Class, Reply};
 use crate::smtp::{Answer, Hello, Question, Sender};
 
@@ -62,6 +64,10 @@ pub struct Session {
     pub(super) door: Arc<Door>,
     pub(super) peer: Peer,
     pub(super) greeting: Option<Box<Greeting>>,
+    /// Whether XCLIENT is believed.
+    trusted: bool,
+    /// What XCLIENT has said of the greeting.
+    pub(super) told: Option<Box<Told>>,
     pub(super) transaction: Option<Box<Transaction>>,
     dropped: Option<Dropped>,
     /// Recipients refused so far; `None` once one was accepted.
@@ -78,10 +84,33 @@ struct Dropped {
 }
 
 impl Session {
-    /// A client has come through a door.
-    pub fn new(door: Arc<Door>, client: Client) -> Self {
-        let peer = Peer::new(client);
-        Self { door, peer, greeting: None, transaction: None, dropped: None, refused: Some(0) }
+    /// A client has come through a door; one that is `trusted` may say by XCLIENT who it really is.
+    pub fn new(door: Arc<Door>, client: Client, trusted: bool) -> Self {
+        Self {
+            door,
+            peer: Peer::new(client),
+            greeting: None,
+            trusted,
+            told: None,
+            transaction: None,
+            dropped: None,
+            refused: Some(0),
+        }
+    }
+
+    /// Who the client is, as far as is known.
+    pub fn client(&self) -> Client {
+        self.peer.client
+    }
+
+    /// The listener under the current plan; `None` where it is gone.
+    pub(super) fn listener(&self) -> Option<Arc<Listener>> {
+        self.door.current.borrow().listener(&self.door.listener).map(Arc::clone)
+    }
+
+    /// Another client has come through the same connection.
+    pub(super) fn forget_refused(&mut self) {
+        self.refused = Some(0);
     }
 
     /// The TLS handshake is done.
@@ -98,17 +127,20 @@ impl Session {
             Question::Connect => Answer::Accept.into(),
             Question::Hello(greeting) => {
                 let hello = self.hello(&greeting);
-                self.greeting = Some(Box::new(greeting));
+                self.greet(greeting);
                 Answer::Capabilities(hello).into()
             }
             Question::Sender(sender) => self.sender(sender).into(),
             Question::Recipient(recipient) => {
                 let taken = match &mut self.transaction {
-                    Some(transaction) => transaction.recipient(recipient.forward_path, self.peer.done()),
+                    Some(transaction) => {
+                        transaction.recipient(recipient.forward_path, &self.peer, &self.door.metrics)
+                    }
                     None => Err(Refusal::new(reply::NEEDS_SENDER, RecipientReason::Syntax)),
                 };
                 self.recipient(taken)
             }
+            Question::Xclient(said) if self.trusted => self.xclient(said).into(),
             Question::Xclient(_) | Question::Auth(_) => Answer::Refuse(reply::NOT_IMPLEMENTED).into(),
             // The message takes its time: `message` answers it.
             Question::Message => Answer::Refuse(reply::BACKEND_FAILED).into(),
@@ -162,7 +194,11 @@ impl Session {
     fn hello(&self, greeting: &Greeting) -> Hello {
         let serving = Arc::clone(&self.door.current.borrow());
         let Some(listener) = serving.listener(&self.door.listener) else { return Hello::default() };
-        Hello { prdr: listener.prdr && greeting.protocol == Protocol::Esmtp, ..Hello::default() }
+        Hello {
+            prdr: listener.prdr && greeting.protocol == Protocol::Esmtp,
+            xclient: self.trusted,
+            ..Hello::default()
+        }
     }
 
     fn sender(&mut self, sender: Sender) -> Answer {
@@ -174,6 +210,9 @@ impl Session {
         };
         if sender.size.is_some_and(|size| !self.door.budget.has(size)) {
             return Answer::Refuse(reply::NO_MEMORY);
+        }
+        if !self.door.may_send(&listener, self.peer.client.address) {
+            return Answer::Refuse(reply::TOO_MANY_MESSAGES_FROM_CLIENT);
         }
         self.transaction = Some(Box::new(Transaction::new(serving, listener, sender, &self.door.budget)));
         Answer::Accept

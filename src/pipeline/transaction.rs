@@ -8,12 +8,13 @@ use bytes::Bytes;
 
 use super::budget::{Budget, Held};
 use super::outcome::Telling;
+use super::peer::Peer;
 use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
 use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::mail::{Body, ForwardPath, Mailbox, Recipient, ReversePath};
-use crate::metrics::RecipientReason;
-use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Require, Weighted};
+use crate::metrics::{ListenerMetrics, RecipientReason};
+use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Weighted};
 use crate::route::RuleId;
 use crate::smtp::{Sender, reply};
 
@@ -64,8 +65,13 @@ impl Transaction {
     }
 
     /// Takes a recipient into the transaction, or says why not.
-    pub(super) fn recipient(&mut self, path: ForwardPath, done: Require) -> Result<(), Refusal> {
-        let asking = Asking { sender: &self.sender.reverse_path, done };
+    pub(super) fn recipient(
+        &mut self,
+        path: ForwardPath,
+        peer: &Peer,
+        metrics: &ListenerMetrics,
+    ) -> Result<(), Refusal> {
+        let asking = Asking { sender: &self.sender.reverse_path, done: peer.done() };
         let decision = recipient::decide(&self.serving.plan, &self.listener, &path, asking);
         let (rule, rewritten) = match decision {
             Decision::Route { rule, rewritten } => (rule, rewritten),
@@ -73,7 +79,7 @@ impl Transaction {
         };
         let joined = match &self.group {
             Some(group) => self.joins(group, rule).map(|()| None),
-            None => self.open_group(rule, &rewritten).map(Some),
+            None => self.open_group(rule, &rewritten, peer, metrics).map(Some),
         };
         let opened = joined?;
         self.octets += path.len() + rewritten.len() + 2;
@@ -123,7 +129,13 @@ impl Transaction {
         if alone { Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup)) } else { Ok(()) }
     }
 
-    fn open_group(&self, rule: RuleId, first: &Mailbox) -> Result<Group, Refusal> {
+    fn open_group(
+        &self,
+        rule: RuleId,
+        first: &Mailbox,
+        peer: &Peer,
+        metrics: &ListenerMetrics,
+    ) -> Result<Group, Refusal> {
         let (_, deliver) = self.usable(rule)?;
         if self.sender.size.is_some_and(|size| size > deliver.max_message_bytes) {
             return Err(Refusal::new(reply::TOO_LARGE, RecipientReason::TooLarge));
@@ -131,10 +143,15 @@ impl Transaction {
         let weighted = choose(&deliver.backends, &self.sender.reverse_path, first);
         let live = weighted.and_then(|backend| Some((backend, self.serving.backend(backend)?)));
         let (backend, live) = live.ok_or_else(misconfigured)?;
-        match live.reserve() {
-            Reservation::Granted(slot) => Ok(Group { rule, backend, _slot: slot }),
-            Reservation::Open => Err(Refusal::new(reply::BACKEND_BUSY, RecipientReason::Busy)),
+        let Reservation::Granted(slot) = live.reserve() else {
+            return Err(Refusal::new(reply::BACKEND_BUSY, RecipientReason::Busy));
+        };
+        let login = peer.login().map(|login| &**login);
+        let who = (login, &self.sender.reverse_path, peer.client.address);
+        if !self.serving.counts().may_send(&deliver.sender_rates, who, metrics) {
+            return Err(Refusal::new(reply::TOO_MANY_MESSAGES_FROM_SENDER, RecipientReason::Rate));
         }
+        Ok(Group { rule, backend, _slot: slot })
     }
 
     fn usable(&self, rule: RuleId) -> Result<(&crate::plan::Rule, &Deliver), Refusal> {

@@ -19,7 +19,7 @@ pub use backend::{Auth, Backend, BackendId, Circuit, Http, Identity, OnPartial, 
 pub use finding::{Finding, Reason, Severity};
 pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};
-pub use rule::{Deliver, Require, Retry, Rule, RuleState, Timeouts, Weighted};
+pub use rule::{Deliver, Require, Retry, Rule, RuleState, SenderRate, Timeouts, Weighted};
 pub use tls::{Certificate, Tls, TlsMode};
 pub use verification::{Verification, VerificationId};
 

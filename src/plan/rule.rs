@@ -48,12 +48,21 @@ pub struct Deliver {
     pub verification: Option<VerificationId>,
     /// What the client must have done.
     pub require: Require,
-    /// Messages a minute of one sender: the user who signed in, else the reverse-path.
-    pub messages_per_minute: Option<u32>,
+    /// How many messages one sender may send, by each policy that says so.
+    pub sender_rates: Vec<SenderRate>,
     /// Octets of a message: the least of policy and backends.
     pub max_message_bytes: u64,
     /// Recipients of a transaction.
     pub max_recipients: u32,
+}
+
+/// How many messages one sender may send: the user who signed in, else the reverse-path, else the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SenderRate {
+    /// `namespace/name` of the policy: messages under all of its rules count together.
+    pub policy: Arc<str>,
+    /// Messages a minute; more get `451 4.7.1`.
+    pub messages_per_minute: u32,
 }
 
 /// What a client must have done for its mail to be taken; otherwise it gets `530 5.7.0`.

@@ -142,17 +142,23 @@ impl Room {
 impl Place {
     /// Counts the session for its client, in place of whom it counted for before, given the limit per
     /// client (0: none).
-    pub(super) fn claim(mut self, client: IpAddr, per_client: u32) -> Admission {
-        let Held::Session { room, client: held } = &mut self.held else { return Admission::Welcome(self) };
+    ///
+    /// # Errors
+    ///
+    /// The reply that refuses it: it counts for nobody then.
+    pub(super) fn claim(&mut self, client: IpAddr, per_client: u32) -> Result<(), Reply> {
+        let Held::Session { room, client: held } = &mut self.held else { return Ok(()) };
         let client = Network::of(client);
         let before = room.add(client);
         if let Some(former) = held.replace(client) {
             room.remove(former);
         }
         if per_client > 0 && before >= per_client as usize {
-            return self.turn_away(reply::TOO_MANY_SESSIONS_FROM_CLIENT);
+            held.take();
+            room.remove(client);
+            return Err(reply::TOO_MANY_SESSIONS_FROM_CLIENT);
         }
-        Admission::Welcome(self)
+        Ok(())
     }
 
     /// Gives the place back for one of those that are told why.
@@ -193,7 +199,10 @@ mod tests {
 
     fn admit(room: &Arc<Room>, client: IpAddr, limit: u32, per_client: u32) -> Admission {
         match room.enter(limit) {
-            Admission::Welcome(place) => place.claim(client, per_client),
+            Admission::Welcome(mut place) => match place.claim(client, per_client) {
+                Ok(()) => Admission::Welcome(place),
+                Err(reply) => place.turn_away(reply),
+            },
             refused => refused,
         }
     }
@@ -238,12 +247,13 @@ mod tests {
     fn a_session_counts_for_its_last_client() {
         let room = Arc::new(Room::new(Arc::new(House::new(10))));
         let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
-        let Admission::Welcome(place) = admit(&room, a, 10, 1) else { panic!("there is room") };
-        let moved = place.claim(b, 1);
-        assert!(matches!(moved, Admission::Welcome(_)));
+        let Admission::Welcome(mut moved) = admit(&room, a, 10, 1) else { panic!("there is room") };
+        assert_eq!(moved.claim(b, 1), Ok(()));
         assert!(matches!(admit(&room, a, 10, 1), Admission::Welcome(_)));
         assert_eq!(reply(&admit(&room, b, 10, 1)), Some(&reply::TOO_MANY_SESSIONS_FROM_CLIENT));
-        drop(moved);
+        let Admission::Welcome(mut other) = admit(&room, a, 10, 2) else { panic!("there is room") };
+        assert_eq!(other.claim(b, 1), Err(reply::TOO_MANY_SESSIONS_FROM_CLIENT));
+        drop((moved, other));
         assert!(room.clients.lock().unwrap().is_empty());
     }
 

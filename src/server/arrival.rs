@@ -1,12 +1,21 @@
 //! What happens to a connection before its dialogue, in its own task: who comes, and may they.
+//!
+//! ```text
+//! place in the limits ─▶ PROXY header ─▶ allowed? ─▶ rate ─▶ sessions of the client ─▶ dialogue
+//! ```
+//!
+//! All is decided by the address of the client, not of the proxy in front of it. A proxy that speaks for
+//! itself is no client: it is served, and counts for no limit, rate or session.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::Instrument;
 
 use super::admission::{Admission, Place};
 use super::connection::{self, Connection};
+use super::introduction::{Introduced, introduce};
 use super::phase::Phases;
 use super::socket::Socket;
 use super::tls::TlsOffer;
@@ -15,7 +24,7 @@ use crate::metrics::SessionOutcome;
 use crate::pipeline::{self, Door};
 use crate::plan::Listener;
 use crate::smtp::reply::Reply;
-use crate::smtp::{Config, Session};
+use crate::smtp::{Config, Session, Violation};
 use crate::telemetry;
 
 /// A connection that was accepted.
@@ -31,37 +40,90 @@ pub(super) struct Arrival {
 
 impl Arrival {
     /// Serves the connection to its end; `refusal` turns it away instead of greeting it.
-    pub(super) async fn run(self, socket: Socket, place: Place, refusal: Option<Reply>) {
-        let client = Client { address: self.peer.ip().to_canonical(), port: self.peer.port() };
-        let admission = match refusal {
-            Some(reply) => Admission::Refused(reply, place),
-            None => place.claim(client.address, self.listener.max_sessions_per_client),
+    pub(super) async fn run(mut self, mut socket: Socket, place: Place, refusal: Option<Reply>) {
+        let own = Client { address: self.peer.ip().to_canonical(), port: self.peer.port() };
+        let client = match &self.listener.proxy {
+            None => own,
+            Some(proxy) => match introduce(&mut socket, proxy, own, &mut self.phases).await {
+                Introduced::Client(client) => client,
+                Introduced::Proxy => {
+                    self.serve_proxy(socket, own, place, refusal).await;
+                    return;
+                }
+                Introduced::Nobody => {
+                    self.door.metrics.health_check();
+                    return;
+                }
+                Introduced::Closed(outcome, violation) => {
+                    self.close(own, outcome, violation);
+                    return;
+                }
+            },
         };
-        let (place, refusal) = match admission {
-            Admission::Welcome(place) => (place, None),
-            Admission::Refused(reply, place) => (place, Some(reply)),
-            Admission::Dropped => {
-                self.door.metrics.session().end(SessionOutcome::Refused);
-                return;
-            }
-        };
-        let span = telemetry::session_span(&self.door.listener, client);
-        self.talk(socket, client, place, refusal).instrument(span).await;
+        match self.admit(client, place, refusal) {
+            Admission::Welcome(place) => self.serve_client(socket, client, place, None).await,
+            Admission::Refused(reply, place) => self.serve_client(socket, client, place, Some(reply)).await,
+            Admission::Dropped => self.close(client, SessionOutcome::Refused, None),
+        }
     }
 
-    async fn talk(self, socket: Socket, client: Client, place: Place, refusal: Option<Reply>) {
+    fn admit(&self, client: Client, mut place: Place, refusal: Option<Reply>) -> Admission {
+        if let Some(reply) = refusal {
+            return Admission::Refused(reply, place);
+        }
+        let admitted = self.door.admit(&self.listener, client.address);
+        let admitted =
+            admitted.and_then(|()| place.claim(client.address, self.listener.max_sessions_per_client));
+        match admitted {
+            Ok(()) => Admission::Welcome(place),
+            Err(reply) => place.turn_away(reply),
+        }
+    }
+
+    /// Ends without a word what has come too far to count for nothing.
+    fn close(&self, client: Client, outcome: SessionOutcome, violation: Option<Violation>) {
+        if let Some(violation) = violation {
+            self.door.metrics.violation(violation);
+            let (peer, kind) = (client.address, violation.as_str());
+            tracing::debug!(%peer, listener = &*self.door.listener, kind, "connection closed");
+        }
+        self.door.metrics.session().end(outcome);
+    }
+
+    async fn serve_client(self, socket: Socket, client: Client, place: Place, refusal: Option<Reply>) {
         let active = self.door.metrics.session();
+        let delay = self.listener.greeting_delay;
+        active.end(self.talk(socket, client, place, refusal, delay).await);
+    }
+
+    async fn serve_proxy(self, socket: Socket, own: Client, place: Place, refusal: Option<Reply>) {
+        let metrics = self.door.metrics.clone();
+        self.talk(socket, own, place, refusal, Duration::ZERO).await;
+        metrics.health_check();
+    }
+
+    async fn talk(
+        self,
+        socket: Socket,
+        client: Client,
+        mut place: Place,
+        refusal: Option<Reply>,
+        greeting_delay: Duration,
+    ) -> SessionOutcome {
+        let span = telemetry::session_span(&self.door.listener, client);
+        let trusted = self.listener.xclient.contains(client.address);
         let connection = Connection {
             engine: Session::new(self.config),
-            pipeline: pipeline::Session::new(Arc::clone(&self.door), client),
+            pipeline: pipeline::Session::new(Arc::clone(&self.door), client, trusted),
             metrics: &self.door.metrics,
             phases: self.phases,
             refusal,
+            greeting_delay,
             pressure: place.pressure(),
+            place: &mut place,
+            per_client: self.listener.max_sessions_per_client,
             tls: self.tls,
         };
-        let outcome = connection::serve(socket, connection).await;
-        active.end(outcome);
-        drop(place);
+        connection::serve(socket, connection).instrument(span).await
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::coop;
 use tokio::time::{self, timeout};
 
+use super::admission::Place;
 use super::guard;
 use super::pace::Pace;
 use super::phase::{Phase, Phases, reached};
@@ -29,6 +30,11 @@ pub(super) struct Connection<'a> {
     pub(super) phases: Phases,
     /// Refuses the client instead of greeting it.
     pub(super) refusal: Option<Reply>,
+    /// How long to hold back the greeting.
+    pub(super) greeting_delay: Duration,
+    pub(super) place: &'a mut Place,
+    /// Sessions that one client may have.
+    pub(super) per_client: u32,
     pub(super) pressure: watch::Receiver<Pressure>,
     pub(super) tls: TlsOffer,
 }
@@ -178,8 +184,8 @@ impl Connection<'_> {
                     note(verb, &reply, outcome);
                 }
                 Action::Ask(Question::Connect) => {
-                    let answer = self.refusal.take().map_or(Answer::Accept, Answer::Refuse);
-                    self.engine.answer(answer);
+                    self.greet(socket, outcome).await?;
+                    since = Instant::now();
                 }
                 Action::Ask(question) => {
                     message = if matches!(question, Question::Message) { Told::Asked } else { Told::Nothing };
@@ -221,6 +227,7 @@ impl Connection<'_> {
     }
 
     async fn ask(&mut self, question: Question, socket: &mut Socket, out: &mut Vec<u8>) -> io::Result<()> {
+        let introduced = matches!(question, Question::Xclient(_));
         // Boxed: a delivery is large, and most of the time there is none.
         let answered = match question {
             Question::Message => Box::pin(self.pipeline.message()).await.into(),
@@ -233,8 +240,41 @@ impl Connection<'_> {
                 () = reached(&mut self.phases, Phase::Draining) => {}
             }
         }
-        self.engine.answer(self.tls.announced(answered.answer));
+        let answer = match answered.answer {
+            Answer::Accept if introduced => self.claim(),
+            answer => self.tls.announced(answer),
+        };
+        self.engine.answer(answer);
         Ok(())
+    }
+
+    /// Holds the greeting back for as long as is asked. Who speaks meanwhile is turned away at once,
+    /// who closes is gone at once, and a front-end that goes away waits for nobody.
+    async fn greet(&mut self, socket: &mut Socket, outcome: &mut SessionOutcome) -> io::Result<()> {
+        let refusal = self.refusal.take();
+        let mut answer = refusal.map_or(Answer::Accept, Answer::Refuse);
+        if answer == Answer::Accept && self.greeting_delay > Duration::ZERO {
+            tokio::select! {
+                biased;
+                () = reached(&mut self.phases, Phase::Draining) => {
+                    *outcome = SessionOutcome::Drained;
+                    answer = Answer::Refuse(reply::SHUTTING_DOWN);
+                }
+                read = socket.read(Appetite::Commands) => match read? {
+                    octets if octets.is_empty() => self.engine.end_of_input(),
+                    octets => self.engine.receive(octets),
+                },
+                () = time::sleep(self.greeting_delay) => {}
+            }
+        }
+        self.engine.answer(answer);
+        Ok(())
+    }
+
+    /// Another client has come through the same connection: it counts for that one now.
+    fn claim(&mut self) -> Answer {
+        let client = self.pipeline.client().address;
+        self.place.claim(client, self.per_client).map_or_else(Answer::Refuse, |()| Answer::Accept)
     }
 
     /// From here on all is said inside TLS, and what was said before is forgotten.
@@ -291,9 +331,11 @@ impl Connection<'_> {
 /// How the session will be said to have ended, going by what we say.
 fn note(verb: Verb, reply: &Reply, outcome: &mut SessionOutcome) {
     match (verb, reply.code()) {
-        (Verb::Quit, 221) => *outcome = SessionOutcome::Quit,
+        // Whoever was refused can say nothing else.
+        (Verb::Quit, 221) if *outcome != SessionOutcome::Refused => *outcome = SessionOutcome::Quit,
         (Verb::Connect, 220) => {}
         (Verb::Connect, _) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Refused,
+        (Verb::Xclient, 421 | 554) => *outcome = SessionOutcome::Refused,
         // `messagesPerSession`, or the backend's word: the client did nothing wrong.
         (Verb::Mail | Verb::Message, 421) => {}
         (_, 421) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Expelled,

@@ -283,7 +283,7 @@ impl Entrance {
             limits: listener.limits.clone(),
             bare_newlines: listener.bare_newlines,
             lmtp: listener.profile == Profile::Lmtp,
-            greeting_delay: false,
+            greeting_delay: !listener.greeting_delay.is_zero(),
         });
         let made = Made { config, tls };
         self.made = Some((Arc::clone(listener), made.clone()));

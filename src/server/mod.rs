@@ -7,6 +7,7 @@
 //! | `listen` | opens and closes ports as the plan says, accepts |
 //! | `admission` | how many sessions, in all and per client |
 //! | `arrival` | one connection before its dialogue: who comes, and may they |
+//! | `introduction` | waits for the header of a proxy |
 //! | `proxy` | the header of the PROXY protocol |
 //! | `connection` | one connection: socket ↔ engine ↔ pipeline |
 //! | `socket` | plain or inside TLS; reads without a buffer of its own, writes with a deadline |
@@ -18,6 +19,7 @@ mod admission;
 mod arrival;
 mod connection;
 mod guard;
+mod introduction;
 mod listen;
 mod pace;
 mod phase;

@@ -238,6 +238,10 @@ pub enum Violation {
     TooManyErrors,
     /// Harvesting: the limit of refused recipients was reached.
     TooManyRefused,
+    /// A PROXY header was due and did not come, not whole, or not as the protocol asks.
+    ProxyHeader,
+    /// A peer whose PROXY header is not believed called where only proxies may.
+    UntrustedProxy,
     /// Refused data went on past the drain limit.
     DrainLimit,
 }
@@ -256,6 +260,8 @@ impl Violation {
             Self::BadLine => "bad_line",
             Self::TooManyErrors => "too_many_errors",
             Self::TooManyRefused => "too_many_refused",
+            Self::ProxyHeader => "proxy_header",
+            Self::UntrustedProxy => "untrusted_proxy",
             Self::DrainLimit => "drain_limit",
         }
     }

@@ -221,6 +221,8 @@ catalogue! {
     TOO_MANY_ERRORS = 421, 7, 0, "Too many errors, closing connection";
     /// Too many refused recipients.
     TOO_MANY_REFUSED = 421, 7, 0, "Too many refused recipients, closing connection";
+    /// More connections a minute than one client may make.
+    TOO_MANY_CONNECTIONS_FROM_CLIENT = 421, 7, 0, "Too many connections from your address, try again later";
     /// `messagesPerSession` is reached.
     TOO_MANY_MESSAGES = 421, 7, 0, "Too many messages in one session, open another";
     /// A deadline or the minimum data rate was missed.
@@ -276,6 +278,13 @@ catalogue! {
     BAD_PARAMETER = 555, 5, 4, "Parameter not recognized or not implemented";
     /// UTF-8 without SMTPUTF8 (RFC 6531 §3.5).
     NEEDS_SMTPUTF8 = 553, 6, 7, "Internationalized address needs SMTPUTF8";
+
+    /// An address that may not connect.
+    ACCESS_DENIED = 554, 7, 1, "Access denied for your address";
+    /// More messages a minute than one client may send.
+    TOO_MANY_MESSAGES_FROM_CLIENT = 451, 7, 1, "Too many messages from your address, try again later";
+    /// More messages a minute than one sender may send.
+    TOO_MANY_MESSAGES_FROM_SENDER = 451, 7, 1, "Too many messages from this sender, try again later";
 
     /// Over the byte budget.
     NO_MEMORY = 452, 3, 1, "Insufficient system storage, try again later";

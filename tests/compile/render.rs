@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
-use mailchute::plan::{Auth, Backend, Listener, Plan, Require, Rule, RuleState, Target};
+use mailchute::plan::{Access, Auth, Backend, ClientRates, Listener, Plan, Require, Rule, RuleState, Target};
 use mailchute::route::DomainPattern;
 
 /// The plan, the answers to what is asked, and the findings.
@@ -61,7 +61,7 @@ fn gateway(out: &mut String, plan: &Plan) {
 
 fn listener(listener: &Listener) -> String {
     let limits = &listener.limits;
-    format!(
+    let mut out = format!(
         "name: {}\nport: {}\nprofile: {:?}\nsessions: {} in all, {} of one client\n\
          limits: {{messageBytes: {}, recipients: {}, messages: {}, errors: {}}}\nbareNewlines: {:?}",
         listener.name,
@@ -74,7 +74,31 @@ fn listener(listener: &Listener) -> String {
         limits.messages,
         limits.errors,
         listener.bare_newlines,
-    ) + if listener.prdr { "\nprdr: offered" } else { "" }
+    );
+    out.push_str(if listener.prdr { "\nprdr: offered" } else { "" });
+    out + &connection(listener)
+}
+
+/// Who may connect, as far as the listener says anything.
+fn connection(listener: &Listener) -> String {
+    let mut out = String::new();
+    if let Some(proxy) = &listener.proxy {
+        write!(out, "\nproxy: {{required: {}, trusted: {:?}}}", proxy.required, proxy.trusted).unwrap();
+    }
+    let (access, rates) = (&listener.access, &listener.rates);
+    if *access != Access::default() {
+        write!(out, "\naccess: {access:?}").unwrap();
+    }
+    if *rates != ClientRates::default() {
+        write!(out, "\nrates: {rates:?}").unwrap();
+    }
+    if !listener.xclient.is_empty() {
+        write!(out, "\nxclient: {:?}", listener.xclient).unwrap();
+    }
+    if !listener.greeting_delay.is_zero() {
+        write!(out, "\ngreetingDelay: {:?}", listener.greeting_delay).unwrap();
+    }
+    out
 }
 
 fn rule(plan: &Plan, rule: &Rule) -> String {
@@ -101,6 +125,9 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
     writeln!(out, "limits: {{messageBytes: {}, recipients: {most}}}", deliver.max_message_bytes).unwrap();
     if deliver.require != Require::default() {
         writeln!(out, "requires: {{tls: {}, auth: {}}}", deliver.require.tls, deliver.require.auth).unwrap();
+    }
+    for rate in &deliver.sender_rates {
+        writeln!(out, "perSender: {} a minute by {}", rate.messages_per_minute, rate.policy).unwrap();
     }
     out
 }
