@@ -334,7 +334,9 @@ fn note(verb: Verb, reply: &Reply, outcome: &mut SessionOutcome) {
         // Whoever was refused can say nothing else.
         (Verb::Quit, 221) if *outcome != SessionOutcome::Refused => *outcome = SessionOutcome::Quit,
         (Verb::Connect, 220) => {}
-        (Verb::Connect, _) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Refused,
+        (Verb::Connect, _) if !matches!(outcome, SessionOutcome::Drained | SessionOutcome::Expelled) => {
+            *outcome = SessionOutcome::Refused;
+        }
         (Verb::Xclient, 421 | 554) => *outcome = SessionOutcome::Refused,
         // `messagesPerSession`, or the backend's word: the client did nothing wrong.
         (Verb::Mail | Verb::Message, 421) => {}
