@@ -234,11 +234,11 @@ pub struct PerClient {
     /// Sessions at once, per pod; more get `421 4.7.0`. Default 50.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sessions: u32,
-    /// Connections per minute. Unset: any number.
+    /// Connections per minute, a minute's worth at once; more get `421 4.7.0`. Unset: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections_per_minute: Option<u32>,
-    /// Messages per minute; more get `451 4.7.1`. Unset: any number.
+    /// Messages per minute, a minute's worth at once; more get `451 4.7.1`. Unset: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub messages_per_minute: Option<u32>,

@@ -234,11 +234,12 @@ impl Default for PolicyLimits {
     }
 }
 
-/// Limits for each sender: the user who signed in, else the reverse-path.
+/// Limits for each sender: the user who signed in, else the reverse-path. Bounces, which have none, count for their
+/// client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PerSender {
-    /// Messages per minute; more get `451 4.7.1`.
+    /// Messages per minute, under all rules that the policy holds for, a minute's worth at once; more get `451 4.7.1`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub messages_per_minute: u32,
 }

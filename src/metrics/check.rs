@@ -1,8 +1,12 @@
 //! Checks of policies: which there are, how they end, how long they take.
 
+use std::array;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::ListenerMetrics;
+use prometheus::{Histogram, IntCounter};
+
+use super::{Families, ListenerMetrics};
 
 /// Upper bounds of one check, seconds: from 1 µs (a look into our own memory) to 30 s (the longest wait
 /// for somebody else's word).
@@ -25,6 +29,9 @@ pub enum Check {
 }
 
 impl Check {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Access, Self::ConnectionRate, Self::MessageRate, Self::SenderRate];
+
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +53,9 @@ pub enum CheckOutcome {
 }
 
 impl CheckOutcome {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Pass, Self::Refuse];
+
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,12 +65,36 @@ impl CheckOutcome {
     }
 }
 
+/// Handles of the series, which all listeners share.
+#[derive(Debug)]
+pub(super) struct CheckMetrics([OneCheck; Check::ALL.len()]);
+
+#[derive(Debug, Default)]
+struct OneCheck {
+    seconds: OnceLock<Histogram>,
+    outcomes: [OnceLock<IntCounter>; CheckOutcome::ALL.len()],
+}
+
+impl Default for CheckMetrics {
+    fn default() -> Self {
+        Self(array::from_fn(|_| OneCheck::default()))
+    }
+}
+
+impl CheckMetrics {
+    fn count(&self, families: &Families, check: Check, outcome: CheckOutcome, took: Duration) {
+        let OneCheck { seconds, outcomes } = &self.0[check as usize];
+        let labels = [check.as_str(), outcome.as_str()];
+        outcomes[outcome as usize].get_or_init(|| families.policy_checks.get(&labels)).inc();
+        let seconds = seconds.get_or_init(|| families.policy_seconds.get(&labels[..1]));
+        seconds.observe(took.as_secs_f64());
+    }
+}
+
 impl ListenerMetrics {
-    /// A policy's check ended so, after `took`. Only what is configured is checked, so it may cost a
-    /// look-up.
+    /// A policy's check ended so, after `took`.
     pub fn check(&self, check: Check, outcome: CheckOutcome, took: Duration) {
         let (families, _) = self.place();
-        families.policy_checks.get(&[check.as_str(), outcome.as_str()]).inc();
-        families.policy_seconds.get(&[check.as_str()]).observe(took.as_secs_f64());
+        self.checks().count(families, check, outcome, took);
     }
 }

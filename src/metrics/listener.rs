@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter, IntGauge};
 
+use super::check::CheckMetrics;
 use super::{Families, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome};
 use crate::smtp::{Verb, Violation};
 
@@ -26,6 +27,7 @@ struct Inner {
     sessions: [OnceLock<IntCounter>; SessionOutcome::ALL.len()],
     verbs: [VerbMetrics; Verb::Other as usize + 1],
     violations: [OnceLock<IntCounter>; Violation::DrainLimit as usize + 1],
+    checks: CheckMetrics,
     recipients: [[OnceLock<IntCounter>; RecipientReason::ALL.len()]; RecipientOutcome::ALL.len()],
 }
 
@@ -46,6 +48,7 @@ impl ListenerMetrics {
             sessions: array::from_fn(|_| OnceLock::new()),
             verbs: array::from_fn(|_| VerbMetrics::default()),
             violations: array::from_fn(|_| OnceLock::new()),
+            checks: CheckMetrics::default(),
             recipients: array::from_fn(|_| array::from_fn(|_| OnceLock::new())),
         }))
     }
@@ -53,6 +56,10 @@ impl ListenerMetrics {
     /// Where to look up what has no handle here.
     pub(super) fn place(&self) -> (&Families, &str) {
         (&self.0.families, &self.0.listener)
+    }
+
+    pub(super) fn checks(&self) -> &CheckMetrics {
+        &self.0.checks
     }
 
     /// A proxy connected on its own behalf: that is no session.

@@ -25,6 +25,8 @@ fn used() -> Metrics {
     listener.session().end(SessionOutcome::Quit);
     listener.command(Verb::Mail, 250, Duration::from_micros(70));
     listener.violation(Violation::BareNewline);
+    listener.check(Check::MessageRate, CheckOutcome::Refuse, Duration::from_nanos(500));
+    listener.health_check();
     listener.recipient(RecipientOutcome::Refused, RecipientReason::NoSuchRecipient);
     listener.message("shop/orders", MessageOutcome::Delivered);
     listener.message_bytes(2_000);
@@ -47,6 +49,9 @@ fn what_is_counted_shows_in_the_text() {
         (r#"mailchute_smtp_command_duration_seconds_bucket{command="MAIL",listener="mx",le="0.00005"}"#, 0.0),
         (r#"mailchute_smtp_command_duration_seconds_bucket{command="MAIL",listener="mx",le="0.0001"}"#, 1.0),
         (r#"mailchute_smtp_protocol_violations_total{kind="bare_newline",listener="mx"}"#, 1.0),
+        (r#"mailchute_smtp_sessions_total{listener="mx",outcome="health_check"}"#, 1.0),
+        (r#"mailchute_policy_checks_total{check="message_rate",outcome="refuse"}"#, 1.0),
+        (r#"mailchute_policy_check_duration_seconds_bucket{check="message_rate",le="0.000001"}"#, 1.0),
         (r#"mailchute_recipients_total{listener="mx",outcome="refused",reason="no_such_recipient"}"#, 1.0),
         (r#"mailchute_messages_total{listener="mx",outcome="delivered",route="shop/orders"}"#, 1.0),
         (r#"mailchute_message_bytes_bucket{listener="mx",le="1024"}"#, 0.0),
@@ -74,7 +79,7 @@ fn every_family_has_help_and_type_in_the_text() {
         let heads = text.lines().filter_map(|line| line.strip_prefix(word)?.split(' ').next());
         heads.map(str::to_owned).collect()
     };
-    assert_eq!(heads("# HELP ").len(), 18);
+    assert_eq!(heads("# HELP ").len(), 20);
     assert_eq!(heads("# HELP "), heads("# TYPE "));
 }
 

@@ -60,11 +60,15 @@ impl Arrival {
                 }
             },
         };
-        match self.admit(client, place, refusal) {
-            Admission::Welcome(place) => self.serve_client(socket, client, place, None).await,
-            Admission::Refused(reply, place) => self.serve_client(socket, client, place, Some(reply)).await,
-            Admission::Dropped => self.close(client, SessionOutcome::Refused, None),
-        }
+        let (place, refusal) = match self.admit(client, place, refusal) {
+            Admission::Welcome(place) => (place, None),
+            Admission::Refused(reply, place) => (place, Some(reply)),
+            Admission::Dropped => {
+                self.close(client, SessionOutcome::Refused, None);
+                return;
+            }
+        };
+        self.serve_client(socket, client, place, refusal).await;
     }
 
     fn admit(&self, client: Client, mut place: Place, refusal: Option<Reply>) -> Admission {
