@@ -139,20 +139,30 @@ pub struct RecipientSource {
     pub config_map_ref: ConfigMapKeyRef,
 }
 
-/// Asks a service whether a recipient exists.
+/// Asks a service whether a recipient exists: `GET <path>?recipient=<address>`, percent-encoded, the address with its
+/// detail, in lower case and without quotes, its domain in A-labels.
+///
+/// It exists: `204`, or `200` with an empty body, or with a document of type
+/// `application/vnd.mailchute.recipient+json` that says `{"version":1,"exists":true}`. It does not exist, which is
+/// answered `550 5.1.1`: `200`, `404` or `410` with such a document that says `"exists":false`. Anything else (a page
+/// with `200`, a `404` without the document, redirects, which are not followed, other codes, an answer that is late or
+/// broken) is trouble, see `onError`: no service that is down, slow or called by a wrong path bounces mail.
+///
+/// Lists (`recipients`) come first, and postmaster is never asked about. Those who ask for one recipient at the same
+/// time share a request. A service that gave no answer five times in a row is left alone for 10 s.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = cel(rules::VERIFICATION))]
 pub struct Verification {
     /// The service.
     pub http: VerificationHttp,
-    /// How long to wait for it. Default `2s`.
+    /// How long to wait for it in all. Default `2s`.
     #[serde(default = "verification_timeout")]
     pub timeout: Duration,
     /// How long answers are remembered.
     #[serde(default)]
     pub cache: VerificationCache,
-    /// What becomes of a recipient while it does not answer. Default `Defer`.
+    /// What becomes of a recipient while there is trouble; deferred with `451 4.3.0`. Default `Defer`.
     #[serde(default)]
     pub on_error: OnError,
 }
@@ -188,7 +198,8 @@ pub struct VerificationHttp {
     pub tls: Option<ClientTls>,
 }
 
-/// How long answers are remembered; `0s`: not at all.
+/// How long answers are remembered by a front-end pod; `0s`: not at all. Trouble never is. As many are kept as 16 MiB
+/// hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct VerificationCache {

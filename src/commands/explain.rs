@@ -17,7 +17,7 @@ use crate::compile::trace::{Holding, Line};
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
 use crate::pipeline::recipient::{self, Asking, Decision};
-use crate::plan::{Deliver, Listener, ObjectName, Plan, Require, Target};
+use crate::plan::{Deliver, Http, Listener, ObjectName, Plan, Require, Target, VerificationId};
 use crate::route::RuleId;
 use crate::smtp::reply;
 use crate::source;
@@ -228,6 +228,9 @@ impl Told<'_> {
             row(out, "delivered", format_args!("as {rewritten}"))?;
         }
         self.tell_policies(id, out)?;
+        if let Some(id) = deliver.verification {
+            self.tell_verification(id, out)?;
+        }
         self.tell_backends(deliver, out)?;
         let most = match deliver.max_recipients {
             u32::MAX => self.listener.limits.recipients,
@@ -249,20 +252,28 @@ impl Told<'_> {
         Ok(())
     }
 
+    fn tell_verification(&self, id: VerificationId, out: &mut dyn Write) -> io::Result<()> {
+        let Some(verification) = self.plan.verifications.get(id.0 as usize) else { return Ok(()) };
+        let (url, timeout) = (url(&verification.http), verification.timeout);
+        if matches!(&self.asked.recipient, ForwardPath::Mailbox(mailbox) if !mailbox.is_postmaster()) {
+            let otherwise = if verification.accept_on_error { "else it is taken" } else { "else 451 4.3.0" };
+            row(out, "verified", format_args!("if GET {url} says so within {timeout:?}, {otherwise}"))
+        } else {
+            row(out, "verified", "never: postmaster is always taken")
+        }
+    }
+
     fn tell_backends(&self, deliver: &Deliver, out: &mut dyn Write) -> io::Result<()> {
         let all: u64 = deliver.backends.iter().map(|weighted| u64::from(weighted.weight)).sum();
         for weighted in &deliver.backends {
             let Some(backend) = self.plan.backends.get(weighted.backend.0 as usize) else { continue };
             let Target::Http(http) = &backend.target;
-            let scheme = if http.https { "https" } else { "http" };
-            let host = if http.host.contains(':') { format!("[{}]", http.host) } else { http.host.clone() };
             let share = if deliver.backends.len() > 1 {
                 format!(", {} of {all} messages", weighted.weight)
             } else {
                 String::new()
             };
-            let url = format_args!("{scheme}://{host}:{}{}", http.port, http.path).to_string();
-            row(out, "backend", format_args!("MailBackend {}, POST {url}{share}", backend.name))?;
+            row(out, "backend", format_args!("MailBackend {}, POST {}{share}", backend.name, url(http)))?;
         }
         Ok(())
     }
@@ -330,6 +341,13 @@ fn tell_require(require: Require, out: &mut dyn Write) -> io::Result<()> {
         (true, true) => "a client that has signed in, inside TLS",
     };
     row(out, "requires", format_args!("{what}; others get {}", reply::NEEDS_AUTH.code()))
+}
+
+/// Port and path included.
+fn url(http: &Http) -> String {
+    let scheme = if http.https { "https" } else { "http" };
+    let host = if http.host.contains(':') { format!("[{}]", http.host) } else { http.host.clone() };
+    format!("{scheme}://{host}:{}{}", http.port, http.path)
 }
 
 fn row(out: &mut dyn Write, name: &str, value: impl fmt::Display) -> io::Result<()> {

@@ -109,7 +109,7 @@ pub(super) fn matches(
     let open_relay = relays(gateway, attached, backends);
     for each in compiled.iter().flatten() {
         let Some(rule) = rules.get(each.rule.0 as usize) else { continue };
-        let unverified = matches!(&rule.state, RuleState::Usable(deliver) if deliver.recipients.is_none());
+        let unverified = matches!(&rule.state, RuleState::Usable(deliver) if deliver.recipients.is_none() && deliver.verification.is_none());
         for matched in each.matches.iter() {
             if unverified && matched.is_catch_all() {
                 let message = "accepts mail for every recipient, those who don't exist too: give the rule a \

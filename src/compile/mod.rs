@@ -10,7 +10,7 @@
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
 //! | `connection` | who may connect to a listener |
-//! | `backend`, `http` | destinations with their secrets |
+//! | `backend`, `verification`, `http` | destinations and callouts with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
@@ -42,6 +42,7 @@ mod snapshot;
 mod table;
 pub mod trace;
 mod unsupported;
+mod verification;
 
 pub use snapshot::{Duplicate, Snapshot};
 
@@ -56,6 +57,7 @@ use policy::{Policies, Target};
 use route::{Compiled as CompiledRule, Rules};
 use table::{OnListener, Tables};
 use trace::Trace;
+use verification::Verifications;
 
 /// Where the objects came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ pub struct Compiled {
 pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Compiled {
     let mut findings = Findings::default();
     let faults = Faults::inspect(snapshot, &mut findings);
-    let backends = backend::read_all(snapshot, origin, &faults, &mut findings);
+    let called = Called::read(snapshot, origin, &faults, &mut findings);
     advice::unused_backends(snapshot, &mut findings);
     let written = snapshot.gateway(gateway);
     if written.is_none() {
@@ -93,7 +95,7 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
     let assembled = written.and_then(|written| {
         let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
         let usable = gateway::read(snapshot, (gateway, written), &faults, &mut findings)?;
-        Some(assemble(snapshot, usable, &attached, &faults, &backends, &mut findings))
+        Some(assemble(snapshot, usable, &attached, &faults, &called, &mut findings))
     });
     let (plan, trace) = assembled.unzip();
     Compiled { plan, findings: findings.finish(), trace: trace.unwrap_or_default() }
@@ -103,9 +105,24 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
 pub fn inspect(snapshot: &Snapshot, origin: Origin) -> Vec<Finding> {
     let mut findings = Findings::default();
     let faults = Faults::inspect(snapshot, &mut findings);
-    backend::read_all(snapshot, origin, &faults, &mut findings);
+    Called::read(snapshot, origin, &faults, &mut findings);
     advice::unused_backends(snapshot, &mut findings);
     findings.finish()
+}
+
+/// Whatever is called over the network, by the object that names it; `None` for what can't be used.
+struct Called<'a> {
+    backends: HashMap<&'a ObjectName, Option<Arc<Backend>>>,
+    verifications: Verifications<'a>,
+}
+
+impl<'a> Called<'a> {
+    fn read(snapshot: &'a Snapshot, origin: Origin, faults: &Faults<'_>, findings: &mut Findings) -> Self {
+        Self {
+            backends: backend::read_all(snapshot, origin, faults, findings),
+            verifications: verification::read_all(snapshot, origin, faults, findings),
+        }
+    }
 }
 
 fn assemble<'a>(
@@ -113,28 +130,29 @@ fn assemble<'a>(
     mut gateway: Usable<'a>,
     attached: &[Attached<'a>],
     faults: &Faults<'a>,
-    backends: &HashMap<&'a ObjectName, Option<Arc<Backend>>>,
+    called: &Called<'a>,
     findings: &mut Findings,
 ) -> (Plan, Trace) {
-    let policies = Policies::new(snapshot, faults, findings);
+    let policies = Policies::new(snapshot, faults, &called.verifications, findings);
     let classes = Classes::new(&gateway, &policies);
     let mut rules = Rules {
         snapshot,
         gateway: &gateway,
         faults,
         written_backends: snapshot.backends().collect(),
-        known: backends,
+        known: &called.backends,
         policies,
         rules: Vec::new(),
         backends: Vec::new(),
         ids: HashMap::new(),
+        verifications: Vec::new(),
         holdings: Vec::new(),
         undelegated: Vec::new(),
     };
     let compiled: Vec<Vec<Vec<CompiledRule>>> =
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
-    let Rules { rules, backends, written_backends, holdings, undelegated, .. } = rules;
+    let Rules { rules, backends, verifications, written_backends, holdings, undelegated, .. } = rules;
     let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated), holdings };
     trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
     advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
@@ -156,7 +174,7 @@ fn assemble<'a>(
         Arc::new(gateway.listener(listener, (Arc::clone(&tables[index]), routed), bytes, verdicts))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
-    let plan = Plan { gateway: gateway.plan(), listeners, rules, backends, verifications: Vec::new() };
+    let plan = Plan { gateway: gateway.plan(), listeners, rules, backends, verifications };
     (plan, trace)
 }
 

@@ -15,9 +15,11 @@ use super::recipients;
 use super::snapshot::Snapshot;
 use super::table::age;
 use super::trace::Holding;
+use super::verification::Verifications;
+use crate::api::gateway::BackendTarget;
 use crate::api::policy::{TargetKind, TargetRef};
 use crate::api::{ApiKind, RecipientPolicySpec};
-use crate::plan::{ObjectName, Reason, Require, SenderRate};
+use crate::plan::{ObjectName, Reason, Require, SenderRate, Verification};
 use crate::policy::RecipientList;
 
 /// A block of a policy.
@@ -138,6 +140,7 @@ struct Policy<'a> {
 /// All policies, and who holds what.
 pub(super) struct Policies<'a> {
     snapshot: &'a Snapshot,
+    verifications: &'a Verifications<'a>,
     policies: Vec<Policy<'a>>,
     holders: BTreeMap<Target, Holders>,
     /// By target and policy, with the index of the targetRef.
@@ -152,6 +155,7 @@ pub(super) struct Effective {
     pub(super) holdings: Vec<Holding>,
     pub(super) recipients: Option<Arc<RecipientList>>,
     pub(super) recipients_unknown: bool,
+    pub(super) verification: Option<Arc<Verification>>,
     /// Octets of a message; `None` where no policy says.
     pub(super) max_message_bytes: Option<u64>,
     pub(super) max_recipients: Option<u32>,
@@ -161,11 +165,21 @@ pub(super) struct Effective {
 
 impl<'a> Policies<'a> {
     /// Settles who holds what at each target.
-    pub(super) fn new(snapshot: &'a Snapshot, faults: &Faults<'_>, findings: &mut Findings) -> Self {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        faults: &Faults<'_>,
+        verifications: &'a Verifications<'a>,
+        findings: &mut Findings,
+    ) -> Self {
         let mut sorted: Vec<_> = snapshot.policies().collect();
         sorted.sort_by_key(|(name, policy)| (age(&policy.metadata), *name));
-        let mut all =
-            Self { snapshot, policies: Vec::new(), holders: BTreeMap::new(), standings: BTreeMap::new() };
+        let mut all = Self {
+            snapshot,
+            verifications,
+            policies: Vec::new(),
+            holders: BTreeMap::new(),
+            standings: BTreeMap::new(),
+        };
         for (name, policy) in sorted {
             let faults = faults.of(ApiKind::Policy, name);
             let field = |block: Block| format!("spec.{}", block.name());
@@ -234,7 +248,7 @@ impl<'a> Policies<'a> {
     pub(super) fn effective(
         &mut self,
         targets: &[Target; 4],
-        separators: &str,
+        (separators, allow): (&str, &[BackendTarget]),
         findings: &mut Findings,
     ) -> Effective {
         let mut effective = Effective {
@@ -242,6 +256,7 @@ impl<'a> Policies<'a> {
             holdings: Vec::new(),
             recipients: None,
             recipients_unknown: false,
+            verification: None,
             max_message_bytes: None,
             max_recipients: None,
             sender_rates: Vec::new(),
@@ -257,7 +272,7 @@ impl<'a> Policies<'a> {
                 effective.sound &= !broken[nth];
                 let (policy, target) = ((*name).clone(), target.to_string());
                 effective.holdings.push(Holding { block: block.name(), policy, target });
-                self.apply(id, block, separators, &mut effective, findings);
+                self.apply(id, block, (separators, allow), &mut effective, findings);
             }
         }
         effective
@@ -289,7 +304,7 @@ impl<'a> Policies<'a> {
         &mut self,
         id: usize,
         block: Block,
-        separators: &str,
+        (separators, allow): (&str, &[BackendTarget]),
         effective: &mut Effective,
         findings: &mut Findings,
     ) {
@@ -321,9 +336,34 @@ impl<'a> Policies<'a> {
                 effective.require.tls |= require.tls;
                 effective.require.auth |= require.auth;
             }
+            Block::Verification => {
+                effective.verification = self.verification(id, allow, findings);
+                effective.sound &= effective.verification.is_some();
+            }
             // What these ask for is not built yet: where they ask for anything they are broken.
-            Block::Verification | Block::SenderAuthentication | Block::Greylisting => {}
+            Block::SenderAuthentication | Block::Greylisting => {}
         }
+    }
+
+    /// The service of a policy that holds at a gateway; `None` where it can't be used or must not be
+    /// called there.
+    fn verification(
+        &self,
+        id: usize,
+        allow: &[BackendTarget],
+        findings: &mut Findings,
+    ) -> Option<Arc<Verification>> {
+        let Policy { name, spec, .. } = &self.policies[id];
+        let http = &spec.verification.as_ref()?.http;
+        let target = if http.service.is_some() { BackendTarget::Service } else { BackendTarget::Url };
+        if !allow.contains(&target) {
+            let what = if http.service.is_some() { "a Service" } else { "a host that is no Service" };
+            let message = format!("leads to {what}, which backends.allow of the MailGateway forbids");
+            let subject = (ApiKind::Policy, *name);
+            findings.report(subject, Reason::RefNotPermitted, "spec.verification.http", message);
+            return None;
+        }
+        self.verifications.get(name).and_then(Clone::clone)
     }
 
     /// Reports the policies that hold for none of the rules under a target, once all rules were asked

@@ -20,7 +20,8 @@ use crate::api::matches::{LocalPartKind, LocalPartMatch, SenderMatch, Subaddress
 use crate::api::route::{BackendRef, RouteMatch, RouteRule};
 use crate::api::{ApiKind, MailBackend};
 use crate::plan::{
-    Backend, BackendId, Deliver, ObjectName, Reason, Retry, Rule, RuleState, Timeouts, Weighted,
+    Backend, BackendId, Deliver, ObjectName, Reason, Retry, Rule, RuleState, Timeouts, Verification,
+    VerificationId, Weighted,
 };
 use crate::route::{Candidate, DomainPattern, LocalPart, RuleId, SenderPattern, Subaddress};
 
@@ -69,6 +70,7 @@ pub(super) struct Rules<'a, 'c> {
     pub(super) rules: Vec<Arc<Rule>>,
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) ids: HashMap<ObjectName, BackendId>,
+    pub(super) verifications: Vec<Arc<Verification>>,
     /// By rule: the policies that hold for it.
     pub(super) holdings: Vec<Vec<Holding>>,
     /// Matches of domains that are not delegated to their route's namespace.
@@ -253,7 +255,8 @@ impl Rules<'_, '_> {
             PolicyTarget::gateway(self.gateway.name, None),
         ];
         let separators = &self.gateway.spec.subaddressing.separators;
-        let effective = self.policies.effective(&targets, separators, findings);
+        let allow = &self.gateway.spec.backends.allow;
+        let effective = self.policies.effective(&targets, (separators, allow), findings);
         self.holdings.push(effective.holdings);
         let (Some(backends), true) = (&common.backends, effective.sound) else { return RuleState::Unusable };
         let of_backends = backends.iter().map(|(backend, _)| backend.max_message_bytes);
@@ -272,12 +275,21 @@ impl Rules<'_, '_> {
             },
             recipients: effective.recipients,
             recipients_unknown: effective.recipients_unknown,
-            verification: None,
+            verification: effective.verification.map(|verification| self.asked(verification)),
             require: effective.require,
             sender_rates: effective.sender_rates,
             max_message_bytes,
             max_recipients: effective.max_recipients.unwrap_or(u32::MAX),
         })
+    }
+
+    fn asked(&mut self, verification: Arc<Verification>) -> VerificationId {
+        let known = self.verifications.iter().position(|known| Arc::ptr_eq(known, &verification));
+        let index = known.unwrap_or(self.verifications.len());
+        if known.is_none() {
+            self.verifications.push(verification);
+        }
+        VerificationId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
     fn weighted(&mut self, backend: &Arc<Backend>, weight: u32) -> Weighted {

@@ -107,7 +107,6 @@ impl Asked {
     fn policy(&mut self, spec: &RecipientPolicySpec) {
         let until = "until then recipients under this policy get 451 4.3.5";
         let leave_out = format!("leave it out; {until}");
-        self.when(spec.verification.is_some(), "spec.verification", &leave_out);
         self.when(spec.greylisting.is_some(), "spec.greylisting", &leave_out);
         if let Some(checks) = &spec.sender_authentication {
             let on = [checks.spf, checks.dkim, checks.dmarc].iter().any(|mode| *mode != CheckMode::Disabled);

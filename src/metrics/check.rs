@@ -26,11 +26,14 @@ pub enum Check {
     MessageRate,
     /// A sender's messages a minute.
     SenderRate,
+    /// Whether a recipient exists, by a service that knows.
+    Verification,
 }
 
 impl Check {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Access, Self::ConnectionRate, Self::MessageRate, Self::SenderRate];
+    pub const ALL: [Self; 5] =
+        [Self::Access, Self::ConnectionRate, Self::MessageRate, Self::SenderRate, Self::Verification];
 
     /// The label value.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Check {
             Self::ConnectionRate => "connection_rate",
             Self::MessageRate => "message_rate",
             Self::SenderRate => "sender_rate",
+            Self::Verification => "verification",
         }
     }
 }
@@ -50,17 +54,20 @@ pub enum CheckOutcome {
     Pass,
     /// Refused, for good or for now.
     Refuse,
+    /// It could not be made.
+    Error,
 }
 
 impl CheckOutcome {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::Pass, Self::Refuse];
+    pub const ALL: [Self; 3] = [Self::Pass, Self::Refuse, Self::Error];
 
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Refuse => "refuse",
+            Self::Error => "error",
         }
     }
 }

@@ -101,6 +101,8 @@ pub enum RecipientReason {
     Unsupported,
     /// The sender has sent too many messages in a minute.
     Rate,
+    /// It can't be found out whether it exists.
+    Unverified,
     /// The byte budget has no room.
     NoMemory,
     /// A policy requires TLS.
@@ -111,7 +113,7 @@ pub enum RecipientReason {
 
 impl RecipientReason {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Ok,
         Self::NoSuchRecipient,
         Self::NotOurs,
@@ -124,6 +126,7 @@ impl RecipientReason {
         Self::Syntax,
         Self::Unsupported,
         Self::Rate,
+        Self::Unverified,
         Self::NoMemory,
         Self::TlsRequired,
         Self::AuthRequired,
@@ -144,6 +147,7 @@ impl RecipientReason {
             Self::Syntax => "syntax",
             Self::Unsupported => "unsupported",
             Self::Rate => "rate",
+            Self::Unverified => "unverified",
             Self::NoMemory => "no_memory",
             Self::TlsRequired => "tls_required",
             Self::AuthRequired => "auth_required",

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 
 use super::entry::Counts;
 use crate::backend::Live;
+use crate::lookup::Verifier;
 use crate::metrics::Metrics;
-use crate::plan::{BackendId, Listener, Plan};
+use crate::plan::{BackendId, Listener, Plan, VerificationId};
 
 /// Where sessions look up what is served; each transaction looks once.
 pub type Current = watch::Receiver<Arc<Serving>>;
@@ -19,6 +20,7 @@ pub struct Serving {
     pub plan: Plan,
     backends: Vec<Arc<Live>>,
     counts: Arc<Counts>,
+    verifiers: Vec<Arc<Verifier>>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -29,7 +31,8 @@ impl std::fmt::Debug for Serving {
 
 impl Serving {
     /// Puts a plan into service. Backends that are equal to those of `before` keep their pool, cap
-    /// and circuit; what was counted by the minute stays; the series of routes and backends that are gone go.
+    /// and circuit, and so do verifications, with what they have heard; what was counted by the minute
+    /// stays; the series of routes and backends that are gone go.
     pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
         let routes = |plan: &Plan| -> BTreeSet<Arc<str>> {
             plan.rules.iter().map(|rule| Arc::clone(&rule.route_label)).collect()
@@ -41,7 +44,9 @@ impl Serving {
         let running = before.map_or(&[][..], |before| &before.backends);
         let backends = Live::adopt(&plan.backends, running, metrics);
         let counts = before.map_or_else(Arc::default, |before| Arc::clone(&before.counts));
-        Self { plan, backends, counts }
+        let asked = before.map_or(&[][..], |before| &before.verifiers);
+        let verifiers = Verifier::adopt(&plan.verifications, asked);
+        Self { plan, backends, counts, verifiers }
     }
 
     /// The backend of an id of the plan.
@@ -52,6 +57,11 @@ impl Serving {
     /// How often clients and senders came.
     pub(super) fn counts(&self) -> &Arc<Counts> {
         &self.counts
+    }
+
+    /// Who is asked, by an id of the plan.
+    pub fn verifier(&self, id: VerificationId) -> Option<&Arc<Verifier>> {
+        self.verifiers.get(id.0 as usize)
     }
 
     /// The listener of this name.

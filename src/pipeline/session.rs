@@ -1,7 +1,7 @@
 //! One connection's questions, answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -10,13 +10,16 @@ use super::outcome;
 use super::peer::Peer;
 use super::recipient::Refusal;
 use super::serving::Current;
-use super::transaction::Transaction;
+use super::transaction::{Taken, Transaction};
 use super::xclient::Told;
+use crate::lookup::Verified;
 use crate::mail::{Client, Greeting, Protocol, Tls};
-use crate::metrics::{ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason};
+use crate::metrics::{
+    Check, CheckOutcome, ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason,
+};
 use crate::plan::Listener;
 use crate::smtp::reply::{self, Class, Reply};
-use crate::smtp::{Answer, Hello, Question, Sender};
+use crate::smtp::{self, Answer, Hello, Question, Sender};
 
 /// How long a message waits for the byte budget.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
@@ -121,7 +124,8 @@ impl Session {
         self.peer.set_tls(Arc::new(tls));
     }
 
-    /// Answers a question of the engine: any but the message, which [`Self::message`] answers.
+    /// Answers a question of the engine: any but a recipient and the message, which [`Self::recipient`]
+    /// and [`Self::message`] answer.
     pub async fn answer(&mut self, question: Question) -> Answered {
         match question {
             Question::Connect => Answer::Accept.into(),
@@ -131,20 +135,33 @@ impl Session {
                 Answer::Capabilities(hello).into()
             }
             Question::Sender(sender) => self.sender(sender).into(),
-            Question::Recipient(recipient) => {
-                let taken = match &mut self.transaction {
-                    Some(transaction) => {
-                        transaction.recipient(recipient.forward_path, &self.peer, &self.door.metrics)
-                    }
-                    None => Err(Refusal::new(reply::NEEDS_SENDER, RecipientReason::Syntax)),
-                };
-                self.recipient(taken)
-            }
             Question::Xclient(said) if self.trusted => self.xclient(said).into(),
             Question::Xclient(_) | Question::Auth(_) => Answer::Refuse(reply::NOT_IMPLEMENTED).into(),
-            // The message takes its time: `message` answers it.
-            Question::Message => Answer::Refuse(reply::BACKEND_FAILED).into(),
+            // These take their time, and have functions of their own.
+            Question::Recipient(_) | Question::Message => Answer::Refuse(reply::BACKEND_FAILED).into(),
         }
+    }
+
+    /// Answers for a recipient; `None` where it has to be verified first, see [`Self::verified`].
+    pub fn recipient(&mut self, recipient: smtp::Recipient) -> Option<Answered> {
+        let taken = match &mut self.transaction {
+            Some(transaction) => {
+                transaction.recipient(recipient.forward_path, &self.peer, &self.door.metrics)
+            }
+            None => Err(no_sender()),
+        };
+        match taken {
+            Ok(Taken::Unverified) => None,
+            Ok(Taken::Joined) => Some(self.count_recipient(Ok(()))),
+            Err(refusal) => Some(self.count_recipient(Err(refusal))),
+        }
+    }
+
+    /// Answers for the recipient that has to be verified. It takes as long as the service that knows
+    /// takes to answer; what it has said before is known at once.
+    pub async fn verified(&mut self) -> Answered {
+        let taken = self.verify().await;
+        self.count_recipient(taken)
     }
 
     /// Takes octets of the message; `Some` is the reply that refuses it.
@@ -218,8 +235,32 @@ impl Session {
         Answer::Accept
     }
 
+    async fn verify(&mut self) -> Result<(), Refusal> {
+        let transaction = self.transaction.as_mut().ok_or_else(no_sender)?;
+        let candidate = transaction.candidate.take().ok_or_else(no_sender)?;
+        let Some((verifier, address)) = transaction.verifier(&candidate)? else {
+            return transaction.join(*candidate, &self.peer, &self.door.metrics);
+        };
+        let started = Instant::now();
+        let verified = verifier.verify(&address).await;
+        let outcome = match verified {
+            Verified::Exists => CheckOutcome::Pass,
+            Verified::Missing => CheckOutcome::Refuse,
+            Verified::Unknown => CheckOutcome::Error,
+        };
+        self.door.metrics.check(Check::Verification, outcome, started.elapsed());
+        match verified {
+            Verified::Exists => transaction.join(*candidate, &self.peer, &self.door.metrics),
+            Verified::Missing => Err(Refusal::new(reply::NO_SUCH_USER, RecipientReason::NoSuchRecipient)),
+            Verified::Unknown if verifier.verification().accept_on_error => {
+                transaction.join(*candidate, &self.peer, &self.door.metrics)
+            }
+            Verified::Unknown => Err(Refusal::new(reply::NOT_VERIFIED, RecipientReason::Unverified)),
+        }
+    }
+
     /// Counts a recipient, and makes harvesting addresses slow.
-    fn recipient(&mut self, taken: Result<(), Refusal>) -> Answered {
+    fn count_recipient(&mut self, taken: Result<(), Refusal>) -> Answered {
         let refusal = match taken {
             Ok(()) => {
                 self.refused = None;
@@ -242,4 +283,8 @@ impl Session {
     pub(super) fn count_message(&self, transaction: &Transaction, outcome: MessageOutcome) {
         self.door.metrics.message(transaction.route().map_or("", AsRef::as_ref), outcome);
     }
+}
+
+fn no_sender() -> Refusal {
+    Refusal::new(reply::NEEDS_SENDER, RecipientReason::Syntax)
 }

@@ -12,7 +12,8 @@ use super::peer::Peer;
 use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
 use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
-use crate::mail::{Body, ForwardPath, Mailbox, Recipient, ReversePath};
+use crate::lookup::Verifier;
+use crate::mail::{AddressKey, Body, ForwardPath, Mailbox, Recipient, ReversePath};
 use crate::metrics::{ListenerMetrics, RecipientReason};
 use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Weighted};
 use crate::route::RuleId;
@@ -27,6 +28,8 @@ pub(super) struct Transaction {
     pub(super) recipients: Vec<Recipient>,
     pub(super) group: Option<Group>,
     pub(super) body: Body,
+    /// The recipient that is about to be verified.
+    pub(super) candidate: Option<Box<Candidate>>,
     held: Held,
     /// Octets of all addresses so far and what parts them, refused ones too.
     octets: usize,
@@ -44,6 +47,23 @@ pub(super) struct Group {
     _slot: Slot,
 }
 
+/// A recipient that a rule takes, and that is not part of the transaction yet.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    path: ForwardPath,
+    rule: RuleId,
+    rewritten: Mailbox,
+}
+
+/// What became of a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is part of the transaction.
+    Joined,
+    /// It is the candidate.
+    Unverified,
+}
+
 impl Transaction {
     pub(super) fn new(
         serving: Arc<Serving>,
@@ -59,29 +79,68 @@ impl Transaction {
             recipients: Vec::new(),
             group: None,
             body: Body::new(),
+            candidate: None,
             held,
             octets,
         }
     }
 
-    /// Takes a recipient into the transaction, or says why not.
+    /// Takes a recipient into the transaction, or says why not. One that has to be verified becomes
+    /// the candidate; [`Self::join`] takes it afterwards.
+    ///
+    /// Lists come first, and so does all that refuses it whether it exists or not; postmaster is not
+    /// asked about (RFC 5321 §4.5.1).
     pub(super) fn recipient(
         &mut self,
         path: ForwardPath,
         peer: &Peer,
         metrics: &ListenerMetrics,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Taken, Refusal> {
         let asking = Asking { sender: &self.sender.reverse_path, done: peer.done() };
         let decision = recipient::decide(&self.serving.plan, &self.listener, &path, asking);
         let (rule, rewritten) = match decision {
             Decision::Route { rule, rewritten } => (rule, rewritten),
             Decision::Refuse(refusal) => return Err(refusal),
         };
-        let joined = match &self.group {
-            Some(group) => self.joins(group, rule).map(|()| None),
-            None => self.open_group(rule, &rewritten, peer, metrics).map(Some),
+        if let Some(group) = &self.group {
+            self.joins(group, rule)?;
+        }
+        let candidate = Candidate { path, rule, rewritten };
+        if self.verifier(&candidate)?.is_some() {
+            self.candidate = Some(Box::new(candidate));
+            return Ok(Taken::Unverified);
+        }
+        self.join(candidate, peer, metrics).map(|()| Taken::Joined)
+    }
+
+    /// Who knows whether a candidate exists, and by which address; `None` where nobody has to be asked.
+    pub(super) fn verifier(
+        &self,
+        candidate: &Candidate,
+    ) -> Result<Option<(Arc<Verifier>, AddressKey)>, Refusal> {
+        let (_, deliver) = self.usable(candidate.rule)?;
+        let (Some(id), ForwardPath::Mailbox(mailbox)) = (deliver.verification, &candidate.path) else {
+            return Ok(None);
         };
-        let opened = joined?;
+        if mailbox.is_postmaster() {
+            return Ok(None);
+        }
+        let verifier = self.serving.verifier(id).map(Arc::clone);
+        verifier.zip(mailbox.key()).map(Some).ok_or_else(misconfigured)
+    }
+
+    /// Takes a candidate into the transaction, or says why not. The first one opens the group.
+    pub(super) fn join(
+        &mut self,
+        candidate: Candidate,
+        peer: &Peer,
+        metrics: &ListenerMetrics,
+    ) -> Result<(), Refusal> {
+        let Candidate { path, rule, rewritten } = candidate;
+        let opened = match &self.group {
+            Some(group) => self.joins(group, rule).map(|()| None)?,
+            None => Some(self.open_group(rule, &rewritten, peer, metrics)?),
+        };
         self.octets += path.len() + rewritten.len() + 2;
         self.recipients.push(Recipient { original: path, rewritten });
         if self.over_header_cap() {

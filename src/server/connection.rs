@@ -2,8 +2,11 @@
 //!
 //! All replies to one read leave in one write.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -231,6 +234,10 @@ impl Connection<'_> {
         // Boxed: a delivery is large, and most of the time there is none.
         let answered = match question {
             Question::Message => Box::pin(self.pipeline.message()).await.into(),
+            Question::Recipient(recipient) => match self.pipeline.recipient(recipient) {
+                Some(answered) => answered,
+                None => flushed(Box::pin(self.pipeline.verified()), socket, out).await?,
+            },
             question => self.pipeline.answer(question).await,
         };
         if answered.hold > Duration::ZERO {
@@ -326,6 +333,20 @@ impl Connection<'_> {
         socket.write(&mut out).await?;
         Ok(Ending::Closed(SessionOutcome::TimedOut))
     }
+}
+
+/// Waits for an answer. What was said before does not wait with it.
+async fn flushed<T>(
+    mut answer: Pin<Box<impl Future<Output = T>>>,
+    socket: &mut Socket,
+    out: &mut Vec<u8>,
+) -> io::Result<T> {
+    let known = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+    if let Poll::Ready(answer) = known {
+        return Ok(answer);
+    }
+    socket.write(out).await?;
+    Ok(answer.await)
 }
 
 /// How the session will be said to have ended, going by what we say.

@@ -312,6 +312,8 @@ catalogue! {
     NOT_OURS = 550, 7, 1, "We do not relay for this domain";
     /// Our own configuration does not say where it goes.
     MISCONFIGURED = 451, 3, 5, "Configuration problem here, try again later";
+    /// It can't be found out whether a recipient exists.
+    NOT_VERIFIED = 451, 3, 0, "Recipient can't be verified now, try again later";
     /// A backend asked for less, is at its cap, or its circuit is open.
     BACKEND_BUSY = 451, 3, 2, "Destination is not accepting messages now, try again later";
     /// A backend failed, or its verdict is unreadable.

@@ -108,6 +108,9 @@ fn explain_prints_the_golden_reasons() {
         ("require", "listed@example.net", None),
         ("require", "lax@example.net", None),
         ("parents", "a@example.net", None),
+        ("verification", "any@example.net", None),
+        ("verification", "url@example.net", None),
+        ("verification", "postmaster@example.net", None),
         ("precedence", "x@elsewhere.test", None),
         ("broken_gateway", "x@example.net", None),
     ];

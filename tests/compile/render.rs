@@ -6,7 +6,9 @@ use std::sync::Arc;
 use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
-use mailchute::plan::{Access, Auth, Backend, ClientRates, Listener, Plan, Require, Rule, RuleState, Target};
+use mailchute::plan::{
+    Access, Auth, Backend, ClientRates, Http, Listener, Plan, Require, Rule, RuleState, Target, Verification,
+};
 use mailchute::route::DomainPattern;
 
 /// The plan, the answers to what is asked, and the findings.
@@ -19,6 +21,9 @@ pub(super) fn render(compiled: &Compiled, asks: &[&str]) -> String {
             list(&mut out, "listeners", plan.listeners.iter().map(|each| listener(each)));
             list(&mut out, "rules", plan.rules.iter().map(|each| rule(plan, each)));
             list(&mut out, "backends", plan.backends.iter().map(|each| backend(each)));
+            if !plan.verifications.is_empty() {
+                list(&mut out, "verifications", plan.verifications.iter().map(|each| verification(each)));
+            }
             list(&mut out, "answers", asks.iter().map(|ask| format!("{:?}", answer(plan, ask))));
         }
     }
@@ -118,6 +123,9 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
         (Some(_), true) => "a list that is known in part",
     };
     writeln!(out, "recipients: {recipients}").unwrap();
+    if let Some(id) = deliver.verification {
+        writeln!(out, "verification: {}", plan.verifications[id.0 as usize].label).unwrap();
+    }
     let most = match deliver.max_recipients {
         u32::MAX => "any number".to_owned(),
         most => most.to_string(),
@@ -133,9 +141,31 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
 }
 
 fn backend(backend: &Backend) -> String {
-    let Target::Http(http) = &backend.target;
-    let scheme = if http.https { "https" } else { "http" };
+    let Target::Http(target) = &backend.target;
     let mut out = format!("name: {}\n", backend.name);
+    http(&mut out, target);
+    let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
+    writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();
+    let circuit = backend.circuit;
+    writeln!(out, "circuit: {} failures, {:?}", circuit.consecutive_failures, circuit.open_for).unwrap();
+    list(&mut out, "responses", backend.responses.iter().map(|(status, reply)| format!("{status}: {reply}")));
+    let verdicts = backend.per_recipient_verdicts;
+    writeln!(out, "verdicts: {{perRecipient: {verdicts}, onPartial: {:?}}}", backend.on_partial).unwrap();
+    out
+}
+
+fn verification(verification: &Verification) -> String {
+    let Verification { label, http: target, timeout, positive, negative, accept_on_error } = verification;
+    let mut out = format!("policy: {label}\n");
+    http(&mut out, target);
+    writeln!(out, "timeout: {timeout:?}").unwrap();
+    writeln!(out, "cache: {{positive: {positive:?}, negative: {negative:?}}}").unwrap();
+    writeln!(out, "onError: {}", if *accept_on_error { "Accept" } else { "Defer" }).unwrap();
+    out
+}
+
+fn http(out: &mut String, http: &Http) {
+    let scheme = if http.https { "https" } else { "http" };
     writeln!(
         out,
         "target: {{scheme: {scheme}, host: \"{}\", port: {}, path: \"{}\"}}",
@@ -158,14 +188,6 @@ fn backend(backend: &Backend) -> String {
     let identity = if chain == 0 { String::new() } else { format!(", clientCertificates: {chain}") };
     writeln!(out, "tls: {{ca: {ca:?}, serverName: {server_name}{identity}}}").unwrap();
     writeln!(out, "loopback: {}", http.allow_loopback).unwrap();
-    let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
-    writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();
-    let circuit = backend.circuit;
-    writeln!(out, "circuit: {} failures, {:?}", circuit.consecutive_failures, circuit.open_for).unwrap();
-    list(&mut out, "responses", backend.responses.iter().map(|(status, reply)| format!("{status}: {reply}")));
-    let verdicts = backend.per_recipient_verdicts;
-    writeln!(out, "verdicts: {{perRecipient: {verdicts}, onPartial: {:?}}}", backend.on_partial).unwrap();
-    out
 }
 
 /// `recipient [from sender] [at listener] [by tls] [by auth]`, as the pipeline decides it.

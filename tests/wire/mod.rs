@@ -21,4 +21,5 @@ mod refused_messages;
 mod reload;
 mod require;
 mod sessions;
+mod verification;
 mod xclient;
