@@ -7,7 +7,9 @@
 
 mod curl;
 mod exim;
+mod haproxy;
 mod judge;
+mod nginx;
 mod postfix;
 mod smtplib;
 #[path = "../support/mod.rs"]

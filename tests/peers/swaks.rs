@@ -66,3 +66,22 @@ fn pipelined() {
     assert_eq!(backend.received().len(), 1);
     backend.received()[0].assert_carries(MESSAGE.as_bytes());
 }
+
+#[test]
+fn xclient_says_for_whom() {
+    let backend = Recorder::start();
+    let port = free_port();
+    let manifests = Manifests::listening_with(port, "xclient: {trustedCIDRs: [127.0.0.1/32]}");
+    let front_end = FrontEnd::start(port, &manifests.all_to(backend.address), &[]);
+    let transcript = swaks(
+        &front_end,
+        &["--xclient-addr", "192.0.2.7", "--xclient-name", "mail.client.example", "--xclient-login", "anna"],
+    );
+    assert!(transcript.contains("XCLIENT ADDR=192.0.2.7"), "{transcript}");
+    let received = backend.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].header("ce-clientip"), "192.0.2.7");
+    assert_eq!(received[0].header("ce-clientname"), "mail.client.example");
+    assert_eq!(received[0].header("ce-authid"), "anna");
+    received[0].assert_carries(MESSAGE.as_bytes());
+}
