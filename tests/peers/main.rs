@@ -1,5 +1,5 @@
-//! Real mail software as clients: Python's smtplib, swaks, curl, Postfix. What arrives at the backend
-//! is what they were given, octet for octet.
+//! Real mail software as clients: Python's smtplib, swaks, curl, Postfix, Exim; nginx in front of a
+//! backend. What arrives at the backend is what they were given, octet for octet.
 //!
 //! They have to be installed: `tests/run` does that.
 
@@ -10,6 +10,7 @@ mod exim;
 mod haproxy;
 mod judge;
 mod nginx;
+mod nginx_backend;
 mod postfix;
 mod smtplib;
 #[path = "../support/mod.rs"]
