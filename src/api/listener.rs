@@ -94,7 +94,7 @@ pub struct ListenerTls {
     /// When TLS begins.
     pub mode: TlsMode,
     /// Secrets of type `kubernetes.io/tls` in the gateway's namespace. The client's SNI chooses; without one, or with an
-    /// unknown one, the first is taken.
+    /// unknown one, the first is taken. One that can't be used is left out; without any the listener is not opened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), transform = atomic)]
     pub certificate_refs: Vec<LocalRef>,

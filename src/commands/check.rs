@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::Exit;
 use crate::compile::{self, Origin};
-use crate::plan::{Finding, ObjectName, Reason, Severity};
+use crate::plan::{Finding, ObjectName, Severity};
 use crate::source::{self, Loaded};
 
 /// What to check.
@@ -76,7 +76,7 @@ fn findings(loaded: &Loaded) -> Vec<Finding> {
         findings.extend(compile::compile(snapshot, gateway, Origin::Files).findings);
     }
     for finding in &mut findings {
-        if finding.reason == Reason::SecretNotFound {
+        if finding.is_absent_secret() {
             finding.severity = Severity::Warning;
         }
     }

@@ -8,8 +8,9 @@ use super::delegation::Delegations;
 use super::fault::{Fault, Faults};
 use super::findings::Findings;
 use super::snapshot::Snapshot;
+use super::tls;
 use crate::api::gateway::{MailGatewaySpec, StampField};
-use crate::api::listener::{self as written, TlsMode};
+use crate::api::listener as written;
 use crate::api::{ApiKind, MailGateway};
 use crate::mail::Mailbox;
 use crate::mail::address::fold_domain;
@@ -27,6 +28,8 @@ pub(super) struct Usable<'a> {
     postmaster: Option<Mailbox>,
     /// For each listener, whether it can be opened.
     pub(super) opens: Vec<bool>,
+    /// For each listener, its TLS.
+    tls: Vec<tls::Read>,
 }
 
 /// Reads a gateway; `None` where it is not known what its listeners are to do.
@@ -40,7 +43,7 @@ pub(super) fn read<'a>(
     findings: &mut Findings,
 ) -> Option<Usable<'a>> {
     let spec = &gateway.spec;
-    check_certificates(snapshot, name, spec, findings);
+    let tls = tls::read_all(snapshot, name, spec, findings);
     let faults = faults.of(ApiKind::Gateway, name);
     let contained = |fault: &Fault| {
         let listener =
@@ -83,35 +86,12 @@ pub(super) fn read<'a>(
         }
     };
     let opens = |index: usize| {
-        common.is_empty() && !faults.iter().any(|fault| fault.is_under(&format!("spec.listeners[{index}]")))
+        let tls = !matches!(tls.get(index), Some(tls::Read::Unusable));
+        tls && common.is_empty()
+            && !faults.iter().any(|fault| fault.is_under(&format!("spec.listeners[{index}]")))
     };
     let opens = (0..spec.listeners.len()).map(opens).collect();
-    Some(Usable { name, spec, delegations, hostname, postmaster, opens })
-}
-
-/// TLS is another issue's, but a certificate that is not there can be told already.
-fn check_certificates(
-    snapshot: &Snapshot,
-    name: &ObjectName,
-    spec: &MailGatewaySpec,
-    findings: &mut Findings,
-) {
-    for (index, listener) in spec.listeners.iter().enumerate() {
-        let Some(tls) = listener.tls.as_ref().filter(|tls| tls.mode != TlsMode::Disabled) else { continue };
-        for (nth, certificate) in tls.certificate_refs.iter().enumerate() {
-            let secret = snapshot.secret(&name.namespace, &certificate.name);
-            let data = secret.and_then(|secret| secret.data.as_ref());
-            let whole = data.is_some_and(|data| data.contains_key("tls.crt") && data.contains_key("tls.key"));
-            if !whole {
-                let field = format!("spec.listeners[{index}].tls.certificateRefs[{nth}]");
-                let message = format!(
-                    "there is no Secret {}/{} with tls.crt and tls.key",
-                    name.namespace, certificate.name
-                );
-                findings.report((ApiKind::Gateway, name), Reason::InvalidCertificateRef, field, message);
-            }
-        }
-    }
+    Some(Usable { name, spec, delegations, hostname, postmaster, opens, tls })
 }
 
 impl Usable<'_> {
@@ -135,7 +115,7 @@ impl Usable<'_> {
     /// A listener as the data path needs it.
     pub(super) fn listener(
         &self,
-        listener: &written::Listener,
+        (index, listener): (usize, &written::Listener),
         (table, routed): (Arc<Table>, BTreeSet<DomainPattern>),
         message_bytes: u64,
         verdicts: bool,
@@ -156,7 +136,10 @@ impl Usable<'_> {
             greeting_delay: listener.connection.greeting_delay.as_std(),
             proxy: connection::proxy(listener),
             xclient: connection::networks(&listener.xclient.trusted_cidrs),
-            tls: None,
+            tls: match self.tls.get(index) {
+                Some(tls::Read::Usable(tls)) => Some(Arc::clone(tls)),
+                _ => None,
+            },
             auth: None,
             limits: Limits {
                 message_bytes,

@@ -10,6 +10,7 @@
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
 //! | `connection` | who may connect to a listener |
+//! | `tls` | certificates of listeners |
 //! | `backend`, `verification`, `http` | destinations and callouts with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
@@ -40,6 +41,7 @@ mod reference;
 mod route;
 mod snapshot;
 mod table;
+mod tls;
 pub mod trace;
 mod unsupported;
 mod verification;
@@ -171,7 +173,7 @@ fn assemble<'a>(
         let routed = routed.map(|written| written.plan.domain.clone()).collect();
         let bytes = message_bytes(&rules, here());
         let verdicts = gives_verdicts((&rules, &backends), here());
-        Arc::new(gateway.listener(listener, (Arc::clone(&tables[index]), routed), bytes, verdicts))
+        Arc::new(gateway.listener((index, listener), (Arc::clone(&tables[index]), routed), bytes, verdicts))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
     let plan = Plan { gateway: gateway.plan(), listeners, rules, backends, verifications };

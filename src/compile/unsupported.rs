@@ -7,7 +7,7 @@ use super::defaults;
 use super::fault::Fault;
 use crate::api::backend::{HttpFormat, OnPartial};
 use crate::api::gateway::{MailGatewaySpec, MixedDelivery};
-use crate::api::listener::{AuthMode, Listener, Profile, TlsMode};
+use crate::api::listener::{AuthMode, Listener, Profile};
 use crate::api::policy::CheckMode;
 use crate::api::route::{MailRouteSpec, Strategy};
 use crate::api::{MailBackendSpec, Object, RecipientPolicySpec};
@@ -55,12 +55,10 @@ impl Asked {
     }
 
     fn listener(&mut self, listener: &Listener, at: &str) {
-        let tls = listener.tls.as_ref().is_some_and(|tls| tls.mode != TlsMode::Disabled);
         let auth = defaults::auth_mode(listener) != AuthMode::Disabled;
         let asked = [
             (listener.profile == Profile::Submission, "profile", "use MX or LMTP"),
             (auth, "auth.mode", "use Disabled"),
-            (tls, "tls.mode", "use Disabled, or leave tls out"),
             (!listener.connection.dnsbl.is_empty(), "connection.dnsbl", "leave it empty"),
         ];
         for (asked, field, instead) in asked {

@@ -84,6 +84,17 @@ pub struct Finding {
     pub message: String,
 }
 
+/// How a finding about a Secret that is not there begins.
+const ABSENT: &str = "there is no Secret ";
+
+impl Finding {
+    /// Whether a Secret is not there, and nothing else is wrong: files to be checked rarely hold them.
+    pub fn is_absent_secret(&self) -> bool {
+        let about_secrets = matches!(self.reason, Reason::SecretNotFound | Reason::InvalidCertificateRef);
+        about_secrets && self.message.starts_with(ABSENT)
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {

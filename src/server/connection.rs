@@ -141,7 +141,9 @@ impl Connection<'_> {
                 pace = Pace::default();
                 in_data = self.engine.in_data();
             }
-            if !out.is_empty() {
+            if matches!(done, Done::Close) {
+                socket.write_last(&mut out).await?;
+            } else if !out.is_empty() {
                 socket.write(&mut out).await?;
             }
             match done {

@@ -61,6 +61,13 @@ impl Appetite {
     }
 }
 
+/// What comes behind something that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    More,
+    Nothing,
+}
+
 pub(super) struct Socket {
     stream: TcpStream,
     /// What was read and not taken: it comes before what is still to be read. Inside TLS that is the
@@ -117,6 +124,19 @@ impl Socket {
 
     /// Sends all of `octets` and empties it.
     pub(super) async fn write(&mut self, octets: &mut Vec<u8>) -> io::Result<()> {
+        self.send(octets, Behind::More).await
+    }
+
+    /// The same, and nothing will follow.
+    pub(super) async fn write_last(&mut self, octets: &mut Vec<u8>) -> io::Result<()> {
+        if octets.is_empty() {
+            self.say_goodbye();
+            return Ok(());
+        }
+        self.send(octets, Behind::Nothing).await
+    }
+
+    async fn send(&mut self, octets: &mut Vec<u8>, behind: Behind) -> io::Result<()> {
         let Self { stream, ahead, tls } = self;
         match tls {
             None => {
@@ -128,6 +148,9 @@ impl Socket {
             Some(records) => {
                 let left = sealed(|out| {
                     records.seal(ahead, octets, out)?;
+                    if behind == Behind::Nothing {
+                        records.close(ahead, out)?;
+                    }
                     let sent = send(stream, out)?;
                     Ok::<_, io::Error>(out[sent..].to_vec())
                 })?;
@@ -158,14 +181,14 @@ impl Socket {
         self.try_read(Appetite::Commands).is_ok_and(|octets| !octets.is_empty())
     }
 
-    /// Says inside TLS that nothing more comes, so that it can't be taken for a connection that was
-    /// cut. As much as fits: nobody waits for it.
-    pub(super) fn say_goodbye(&mut self) {
+    /// Says inside TLS that nothing more comes, where that was not said yet, so that the end can't be
+    /// taken for a connection that was cut. As much as fits: nobody waits for it.
+    fn say_goodbye(&mut self) {
         let Self { stream, ahead, tls } = self;
         if let Some(records) = tls {
             let _ = sealed(|out| {
                 records.close(ahead, out)?;
-                stream.try_write(out)
+                if out.is_empty() { Ok(0) } else { stream.try_write(out) }
             });
         }
     }

@@ -1,5 +1,5 @@
-//! Nothing that was answered `250` is lost: not when processes are killed at random moments, and not
-//! when one is told to end.
+//! Nothing that was answered `250` is lost: not when processes are killed at random moments, not
+//! when one is told to end, and not when the configuration changes again and again.
 //!
 //! A program of its own, without libtest: it prints its counts also when all is well, and it is its
 //! own backend, so that the backend is a process that can be killed.
@@ -13,6 +13,7 @@ mod message;
 mod sender;
 #[path = "../support/mod.rs"]
 mod support;
+mod swap;
 
 /// A scenario: its name, and the test.
 type Scenario = (&'static str, fn());
@@ -20,6 +21,7 @@ type Scenario = (&'static str, fn());
 const SCENARIOS: &[Scenario] = &[
     ("kill_of_front_end_and_backend_loses_nothing", kill::loses_nothing),
     ("sigterm_under_load_answers_everyone_truly", drain::answers_everyone_truly),
+    ("swaps_under_load_disturb_nobody", swap::disturbs_nobody),
 ];
 
 fn main() {

@@ -49,7 +49,7 @@ fn explain_names_the_gateways_there_are() {
 
 #[test]
 fn check_prints_the_golden_findings() {
-    for name in ["references", "parents", "everything_that_is_supported", "advice"] {
+    for name in ["references", "tls", "parents", "everything_that_is_supported", "advice"] {
         let (exit, text) = run_check(vec![folder().join(format!("{name}.in.yaml"))], false);
         golden(&folder().join(format!("{name}.check.txt")), &format!("{text}exit {}\n", exit.code()));
     }

@@ -7,7 +7,8 @@ use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
 use mailchute::plan::{
-    Access, Auth, Backend, ClientRates, Http, Listener, Plan, Require, Rule, RuleState, Target, Verification,
+    Access, Auth, Backend, ClientRates, Http, Listener, Plan, Require, Rule, RuleState, Target, Tls,
+    Verification,
 };
 use mailchute::route::DomainPattern;
 
@@ -81,6 +82,9 @@ fn listener(listener: &Listener) -> String {
         listener.bare_newlines,
     );
     out.push_str(if listener.prdr { "\nprdr: offered" } else { "" });
+    if let Some(each) = &listener.tls {
+        out.push_str(&format!("\ntls: {}", tls(each)));
+    }
     out + &connection(listener)
 }
 
@@ -104,6 +108,21 @@ fn connection(listener: &Listener) -> String {
         write!(out, "\ngreetingDelay: {:?}", listener.greeting_delay).unwrap();
     }
     out
+}
+
+fn tls(tls: &Tls) -> String {
+    let certificates = tls
+        .certificates
+        .iter()
+        .map(|each| format!("{{names: [{}], notAfter: {}}}", each.names.join(", "), each.not_after));
+    format!(
+        "{{mode: {:?}, only13: {}, required: {}, clientAuthorities: {}, certificates: [{}]}}",
+        tls.mode,
+        tls.only_13,
+        tls.required,
+        tls.client_authorities.len(),
+        certificates.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn rule(plan: &Plan, rule: &Rule) -> String {

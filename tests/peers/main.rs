@@ -16,6 +16,7 @@ mod smtplib;
 #[path = "../support/mod.rs"]
 mod support;
 mod swaks;
+mod tls;
 
 use std::process::Command;
 

@@ -45,9 +45,23 @@ impl Authority {
         self.sign(common_name, names, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// For a server, until a year begins.
+    pub(crate) fn server_until(&self, names: &[&str], year: i32) -> Certificate {
+        let mut params = params(names);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        self.finish(params, "a server", ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
     fn sign(&self, common_name: &str, names: &[&str], usage: ExtendedKeyUsagePurpose) -> Certificate {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).unwrap();
+        self.finish(params(names), common_name, usage)
+    }
+
+    fn finish(
+        &self,
+        mut params: CertificateParams,
+        common_name: &str,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Certificate {
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.extended_key_usages.push(usage);
         let key = KeyPair::generate().unwrap();
@@ -56,7 +70,18 @@ impl Authority {
     }
 }
 
+fn params(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+}
+
 impl Certificate {
+    /// One of `mx.example.org` with an RSA key, of nobody but itself. It is a file: ring makes no such
+    /// keys.
+    pub(crate) fn rsa() -> Self {
+        let (chain, key) = (include_str!("rsa.crt"), include_str!("rsa.key"));
+        Self { chain: chain.to_owned(), key: key.to_owned() }
+    }
+
     /// Writes `<name>.crt` and `<name>.key` for a program that reads files.
     pub(crate) fn write(&self, folder: &Path, name: &str) {
         std::fs::write(folder.join(format!("{name}.crt")), &self.chain).unwrap();

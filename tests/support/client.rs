@@ -21,9 +21,15 @@ impl Reply {
     }
 }
 
+/// What is read and written: a TCP connection, or TLS inside one.
+pub(crate) trait Duplex: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Duplex for T {}
+
 /// One connection.
 pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Box<dyn Duplex>>,
+    tcp: TcpStream,
 }
 
 impl Client {
@@ -33,7 +39,14 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { reader: BufReader::new(stream) })
+        let tcp = stream.try_clone()?;
+        Ok(Self { reader: BufReader::new(Box::new(stream)), tcp })
+    }
+
+    /// Goes on inside, or at, another layer.
+    pub(crate) fn within(self, layer: impl FnOnce(TcpStream) -> Box<dyn Duplex>) -> Self {
+        let tcp = self.tcp.try_clone().unwrap();
+        Self { reader: BufReader::new(layer(self.tcp)), tcp }
     }
 
     /// Connects, and has said EHLO.
@@ -114,12 +127,12 @@ impl Client {
 
     /// The same connection for someone else to write to.
     pub(crate) fn writer(&self) -> TcpStream {
-        self.reader.get_ref().try_clone().unwrap()
+        self.tcp.try_clone().unwrap()
     }
 
     /// Says no more, and goes on to listen.
     pub(crate) fn finish(&mut self) {
-        self.reader.get_mut().shutdown(Shutdown::Write).unwrap();
+        self.tcp.shutdown(Shutdown::Write).unwrap();
     }
 
     /// What still comes until the server closes.

@@ -9,6 +9,8 @@
 //! | `directory` | a service that is asked whether recipients exist |
 //! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
+//! | `scene` | a front-end whose listener has TLS |
+//! | `secure` | the same inside TLS |
 //! | `get` | an HTTP client that gets |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
 //! | `http2`, `acceptor` | an HTTP/2 server that does as it is told; TLS of servers in this process |
@@ -29,6 +31,8 @@ pub(crate) mod manifests;
 pub(crate) mod misbehaving;
 pub(crate) mod program;
 pub(crate) mod recorder;
+pub(crate) mod scene;
 pub(crate) mod secret;
+pub(crate) mod secure;
 pub(crate) mod server;
 pub(crate) mod until;

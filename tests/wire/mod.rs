@@ -21,5 +21,6 @@ mod refused_messages;
 mod reload;
 mod require;
 mod sessions;
+mod tls;
 mod verification;
 mod xclient;

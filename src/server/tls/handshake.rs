@@ -36,8 +36,8 @@ pub(in crate::server) enum HandshakeError {
     /// It took too long.
     #[error("the handshake took too long")]
     TimedOut,
-    /// What the client speaks is another protocol.
-    #[error("not a TLS handshake")]
+    /// What the client speaks, or means to speak inside TLS, is another protocol.
+    #[error("the client speaks another protocol")]
     CrossProtocol,
     /// Either side turned the other down.
     #[error(transparent)]
@@ -124,7 +124,10 @@ impl TlsServer {
                 Err(error) => {
                     // As much as fits: the alert is a courtesy.
                     let _ = stream.try_write(&out);
-                    return Err(error.into());
+                    return Err(match error {
+                        rustls::Error::NoApplicationProtocol => HandshakeError::CrossProtocol,
+                        error => error.into(),
+                    });
                 }
             }
             if !out.is_empty() {

@@ -23,6 +23,11 @@ use crate::smtp::Pressure;
 /// Tickets of a full handshake. A client that comes again gets a new one with each session.
 const TICKETS: usize = 1;
 
+/// What is spoken here, for clients that say what they speak (ALPN, RFC 7301): one that speaks only
+/// other protocols, a browser that was led here, is turned down. Hardly any mail client says; Exim
+/// accepts the same two.
+const PROTOCOLS: [&[u8]; 2] = [b"smtp", b"esmtp"];
+
 /// TLS of all listeners.
 pub(in crate::server) struct TlsServers {
     provider: Arc<CryptoProvider>,
@@ -91,6 +96,7 @@ impl TlsServers {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = self.tickets.clone()?;
         config.send_tls13_tickets = TICKETS;
+        config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
         Ok(TlsServer {
             of: Arc::clone(tls),
             config: Arc::new(config),
