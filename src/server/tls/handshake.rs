@@ -30,6 +30,9 @@ const HANDSHAKE_RECORD: u8 = 22;
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::server) enum HandshakeError {
+    /// The client went away before it said anything, as those do that look whether a port is open.
+    #[error("no handshake began: {0}")]
+    NotBegun(io::Error),
     /// The connection is gone.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -48,21 +51,23 @@ impl HandshakeError {
     /// How the session ended by it.
     pub(in crate::server) fn session_outcome(&self) -> SessionOutcome {
         match self {
-            Self::Io(_) => SessionOutcome::Disconnected,
+            Self::NotBegun(_) | Self::Io(_) => SessionOutcome::Disconnected,
             Self::TimedOut => SessionOutcome::TimedOut,
             Self::CrossProtocol | Self::Tls(_) => SessionOutcome::Expelled,
         }
     }
 
-    fn outcome(&self) -> HandshakeOutcome {
-        match self {
+    /// `None`: there was no handshake to count.
+    fn outcome(&self) -> Option<HandshakeOutcome> {
+        Some(match self {
+            Self::NotBegun(_) => return None,
             Self::Io(_) => HandshakeOutcome::Disconnected,
             Self::TimedOut => HandshakeOutcome::TimedOut,
             Self::CrossProtocol => HandshakeOutcome::CrossProtocol,
             Self::Tls(rustls::Error::AlertReceived(_)) => HandshakeOutcome::Declined,
             Self::Tls(rustls::Error::PeerIncompatible(_)) => HandshakeOutcome::Incompatible,
             Self::Tls(_) => HandshakeOutcome::Broken,
-        }
+        })
     }
 }
 
@@ -95,7 +100,9 @@ impl TlsServer {
                 if matches!(error, HandshakeError::CrossProtocol) {
                     self.metrics.violation(Violation::CrossProtocol);
                 }
-                self.metrics.handshake(TlsVersion::Unknown, error.outcome(), started.elapsed());
+                if let Some(outcome) = error.outcome() {
+                    self.metrics.handshake(TlsVersion::Unknown, outcome, started.elapsed());
+                }
                 tracing::debug!(%error, "no TLS");
                 Err(error)
             }
@@ -108,7 +115,7 @@ impl TlsServer {
         ahead: &mut Vec<u8>,
     ) -> Result<(Records, mail::Tls), HandshakeError> {
         if ahead.is_empty() {
-            receive(stream, ahead).await?;
+            receive(stream, ahead).await.map_err(HandshakeError::NotBegun)?;
         }
         if ahead.first().is_some_and(|first| *first != HANDSHAKE_RECORD && first.is_ascii_alphabetic()) {
             return Err(HandshakeError::CrossProtocol);
