@@ -69,8 +69,6 @@ pub(super) async fn serve(mut socket: Socket, mut connection: Connection<'_>) ->
             // the kernel reset the connection, so there is no need to read on.
             if outcome != SessionOutcome::Quit || socket.has_more() {
                 socket.close().await;
-            } else {
-                socket.say_goodbye();
             }
             outcome
         }
