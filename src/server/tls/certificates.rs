@@ -73,9 +73,13 @@ impl Named {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let schemes = hello.signature_schemes();
+        let understood = |named: &&Named| named.certified.key.choose_scheme(schemes).is_some();
         // rustls has put the name in lower case.
-        let understood =
-            |named: &&Named| named.certified.key.choose_scheme(hello.signature_schemes()).is_some();
-        self.by_preference(hello.server_name()).find(understood).map(|named| Arc::clone(&named.certified))
+        let mut named = self.by_preference(hello.server_name());
+        let best = named.next()?;
+        // With one that the client can't verify rustls says so in the right words.
+        let chosen = std::iter::once(best).chain(named).find(understood).unwrap_or(best);
+        Some(Arc::clone(&chosen.certified))
     }
 }
