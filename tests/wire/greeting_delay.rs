@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::proxy::{line, listening, through};
 use crate::support::client::Client;
+use crate::support::scene::Scene;
+use crate::support::secure::Tls;
 
 #[test]
 fn whoever_waits_is_greeted() {
@@ -65,4 +67,25 @@ fn a_front_end_that_goes_away_waits_for_nobody() {
     let reply = client.reply();
     assert_eq!((reply.code, reply.lines[0].get(..5)), (421, Some("4.3.2")));
     assert!(front_end.wait().success());
+}
+
+#[test]
+fn inside_tls_the_wait_begins_behind_the_handshake() {
+    let connect = |delay: &str| {
+        let listener = format!(
+            ", proxyProtocol: {{mode: Required, trustedCIDRs: [127.0.0.0/8]}}, connection: {{greetingDelay: {delay}}}"
+        );
+        let scene = Scene::with_arguments("mode: Implicit", &listener, &[]);
+        let client = through(&scene.front_end, &line("192.0.2.1"));
+        let (client, _) = Tls::any().on(client, "mx.example.org").unwrap();
+        (scene, client)
+    };
+    let (_scene, mut client) = connect("500ms");
+    assert_eq!(client.reply().code, 220);
+    let (scene, mut client) = connect("1h");
+    client.write(b"EHLO client.example\r\n").unwrap();
+    let reply = client.reply();
+    assert_eq!((reply.code, reply.lines[0].get(..5)), (554, Some("5.5.0")));
+    scene.violations("early_talker", 1.0);
+    scene.sessions("expelled", 1.0);
 }
