@@ -15,8 +15,8 @@
 //! 2. [`smtp`] is the protocol engine: bytes and answers in, actions out. No socket, no clock.
 //!    Whatever only the outside can know it asks: `Ask(Sender)`, `Ask(Recipient)`, `Ask(Message)`.
 //! 3. [`pipeline`] answers. A recipient is looked up in the [`route`] table and the lists of
-//!    [`policy`]; the first one opens the transaction's delivery group. Octets of the message go to
-//!    [`mail::Body`], within a byte budget.
+//!    [`policy`], and where a policy says so [`lookup`] asks a service; the first one opens the
+//!    transaction's delivery group. Octets of the message go to [`mail::Body`], within a byte budget.
 //! 4. When the final dot was read, [`stamp`] writes the trace fields and names the message across
 //!    retries; [`backend`] delivers it and gives back a receipt or a failure for each recipient.
 //! 5. `pipeline::outcome` turns those into the reply, over LMTP and PRDR into one for each recipient. It
