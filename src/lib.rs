@@ -59,6 +59,8 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod compile;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod inbox;
 pub mod lookup;
 pub mod mail;

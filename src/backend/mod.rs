@@ -11,7 +11,7 @@
 //! | `http` | the kind `http` |
 
 pub mod delivery;
-mod http;
+pub(crate) mod http;
 mod live;
 
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};

@@ -206,6 +206,12 @@ impl Session {
         matches!(self.state, State::Text(_) | State::Chunk { .. } | State::Skip { .. })
     }
 
+    /// Octets of the input that are kept until more comes: less than a line of commands, unless a
+    /// question is open.
+    pub fn waiting(&self) -> usize {
+        self.input.len()
+    }
+
     /// Whether the session is over: nothing more is to be read.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)

@@ -1,7 +1,7 @@
 //! Why files can't be used: where, what, and what to do.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing that is wrong with a file. Never holds a value of a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,19 @@ pub struct SourceError {
     pub place: Option<(u64, u64)>,
     /// What is wrong and what to do.
     pub problem: String,
+}
+
+impl SourceError {
+    /// What is quoted of a file may hold anything: a control character is shown, not written.
+    pub(super) fn new(file: &Path, place: Option<(u64, u64)>, problem: &str) -> Self {
+        Self { file: file.to_owned(), place, problem: shown(problem) }
+    }
+}
+
+/// A text on one line, with its control characters as escapes.
+pub(super) fn shown(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// `file:line:column: problem`.

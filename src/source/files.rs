@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 
-use super::error::{SourceError, Unreadable};
+use super::error::{SourceError, Unreadable, shown};
 use super::object::{self, Document};
 use super::yaml;
 use crate::compile::Snapshot;
@@ -59,7 +59,7 @@ pub fn parse(name: &str, text: &str) -> Result<Loaded, Unreadable> {
 
 /// The files that a path stands for, in the order of their names.
 pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let wrong = |problem: String| SourceError { file: path.to_owned(), place: None, problem };
+    let wrong = |problem: String| SourceError::new(path, None, &problem);
     let unreadable = |error: std::io::Error| wrong(format!("can't be read: {error}"));
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -107,7 +107,7 @@ impl Reader {
     }
 
     fn file(&mut self, file: &Path) {
-        let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
+        let wrong = |place, problem: String| SourceError::new(file, place, &problem);
         match fs::read(file).map(String::from_utf8) {
             Ok(Ok(text)) => self.text(file, &text),
             Ok(Err(_)) => self.errors.push(wrong(None, "is not UTF-8".to_owned())),
@@ -117,7 +117,7 @@ impl Reader {
 
     fn text(&mut self, file: &Path, text: &str) {
         self.digest.update(text.as_bytes());
-        let wrong = |place, problem| SourceError { file: file.to_owned(), place, problem };
+        let wrong = |place, problem: String| SourceError::new(file, place, &problem);
         let documents = match yaml::documents(text) {
             Ok(documents) => documents,
             Err(error) => return self.errors.push(wrong(error.place, error.problem)),
@@ -136,7 +136,7 @@ impl Reader {
                         self.errors.push(wrong(Some(place), problem));
                     }
                 }
-                Ok(Document::Other { object, api_version }) => self.ignore(object, &api_version),
+                Ok(Document::Other { object, api_version }) => self.ignore(&object, &api_version),
                 Err(problems) => {
                     let problems = problems.into_iter().map(|(place, problem)| wrong(Some(place), problem));
                     self.errors.extend(problems);
@@ -145,13 +145,13 @@ impl Reader {
         }
     }
 
-    fn ignore(&mut self, object: String, api_version: &str) {
+    fn ignore(&mut self, object: &str, api_version: &str) {
         self.loaded.findings.push(Finding {
             severity: Reason::Unused.severity(),
             reason: Reason::Unused,
-            object,
+            object: shown(object),
             field: String::new(),
-            message: format!("mailchute reads nothing of this kind ({api_version})"),
+            message: format!("mailchute reads nothing of this kind ({})", shown(api_version)),
         });
     }
 }

@@ -12,6 +12,10 @@
 //! - A removed field leaves the stronger one of the line ends before and behind it (they are nearly
 //!   always both CRLF), so that removal joins no CR to an LF and takes no reader's empty line away.
 //!
+//! - Some trim more around a name than spaces and tabs, or unfold before they look for the colon
+//!   (JavaScript's `mailparser` does both): so a name may be *disguised* by what is not printable, CR and
+//!   LF aside, which end lines.
+//!
 //! What no reader takes for header is never touched, and of the header only such fields.
 
 use std::ops::Range;
@@ -28,6 +32,8 @@ mod tests;
 /// So much of `Authentication-Results` is searched for its authserv-id. Who hides it behind more
 /// comments than that claims ours.
 const ID_WITHIN: usize = 4096;
+/// So much of a line is searched for a disguised name and its colon.
+const NAME_WITHIN: usize = 256;
 /// With more cuts than this the header is copied into one piece instead of sliced.
 const MOST_SLICES: usize = 64;
 
@@ -86,7 +92,7 @@ fn cuts(message: &Message, forged: Forged<'_>) -> Vec<Range<usize>> {
                     cut.last = line;
                 }
             }
-            Some(kind) if is_forged(&mut lines, &line, kind, forged) => {
+            Some(kind) if is_forged(&mut lines, &line, (kind, weakest), forged) => {
                 let begun = cut.get_or_insert(Cut { before, start: line.start, last: line });
                 begun.last = line;
             }
@@ -113,15 +119,52 @@ fn beyond(weaker: LineEnd) -> Option<LineEnd> {
     }
 }
 
-fn is_forged(lines: &mut Lines<'_>, line: &Line, kind: LineKind, forged: Forged<'_>) -> bool {
-    let LineKind::Field { name, content } = kind else { return false };
-    let name = lines.octets(line.start..line.start + name);
+fn is_forged(
+    lines: &mut Lines<'_>,
+    line: &Line,
+    (kind, weakest): (LineKind, LineEnd),
+    forged: Forged<'_>,
+) -> bool {
+    let (name, content) = match kind {
+        LineKind::Field { name, content } => (lines.octets(line.start..line.start + name), content),
+        LineKind::Empty | LineKind::Folded => return false,
+        LineKind::Text => {
+            let head = lines.octets(line.start..line.start + NAME_WITHIN);
+            let Some((name, content)) = disguised(&head, weakest) else { return false };
+            (name.into(), content)
+        }
+    };
     if name.eq_ignore_ascii_case(b"Return-Path") {
         return forged.return_path;
     }
     let content = line.start + content;
     name.eq_ignore_ascii_case(b"Authentication-Results")
         && claims(&lines.octets(content..content + ID_WITHIN), forged.authserv_id)
+}
+
+/// The name before the first colon, unfolded and less all around it that is not printable, and where
+/// its content begins; `None` where the line ends before.
+fn disguised(head: &[u8], weakest: LineEnd) -> Option<(Vec<u8>, usize)> {
+    let colon = memchr::memchr(b':', head)?;
+    let mut name = Vec::new();
+    let mut rest = &head[..colon];
+    while let Some(end) = memchr::memchr2(b'\r', b'\n', rest) {
+        let (ending, octets) = match (rest[end], rest.get(end + 1)) {
+            (b'\r', Some(b'\n')) => (LineEnd::Crlf, 2),
+            (b'\r', _) => (LineEnd::Cr, 1),
+            _ => (LineEnd::Lf, 1),
+        };
+        let folds = matches!(rest.get(end + octets), Some(b' ' | b'\t'));
+        if !folds || ending < weakest {
+            return None;
+        }
+        name.extend_from_slice(&rest[..end]);
+        rest = &rest[end + octets..];
+    }
+    name.extend_from_slice(rest);
+    let graphic = |octet: &u8| octet.is_ascii_graphic();
+    let (first, last) = (name.iter().position(graphic)?, name.iter().rposition(graphic)?);
+    Some((name[first..=last].to_vec(), colon + 1))
 }
 
 /// Whether the content of `Authentication-Results` begins with this id (RFC 8601 §2.2):

@@ -134,6 +134,14 @@ fn errors_name_line_and_column() {
 }
 
 #[test]
+fn what_is_quoted_of_a_file_stays_on_its_line() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n\"a\\nerror: \\e[2J\": b\n";
+    let [problem] = &problems(text)[..] else { panic!("one problem") };
+    assert!(problem.contains(r"unknown field a\nerror: \u{1b}[2J"), "{problem:?}");
+    assert!(!problem.contains(char::is_control), "{problem:?}");
+}
+
+#[test]
 fn what_a_secret_holds_is_never_told() {
     for data in
         ["data: {k: \"hunter2!\"}", "stringData: {k: 31337}", "stringData: hunter2", "data: {k: [hunter2]}"]

@@ -38,6 +38,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("server", &["mail", "smtp", "policy", "plan", "pipeline", "metrics", "telemetry"]),
     ("source", &["api", "compile", "plan", "metrics", "telemetry"]),
     ("controller", &["api", "compile", "plan", "source", "metrics", "telemetry"]),
+    // Looks at others from outside, in tests only.
+    (
+        "fuzz",
+        &[
+            "api", "backend", "compile", "mail", "pipeline", "plan", "route", "server", "smtp", "source",
+            "stamp",
+        ],
+    ),
     ("admin", &["mail", "plan", "pipeline", "metrics", "telemetry"]),
     // The page of the dev command is served as the admin port is.
     ("inbox", &["admin", "mail", "metrics", "telemetry"]),

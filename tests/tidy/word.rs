@@ -71,7 +71,7 @@ pub(super) fn drawer(source: &Source) -> Vec<Fault> {
 pub(super) fn places(path: &str, text: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        if path == "Cargo.lock" && line.starts_with(LOCK_SOURCE) {
+        if path.ends_with("Cargo.lock") && line.starts_with(LOCK_SOURCE) {
             continue;
         }
         let folder = FOLDERS.iter().find(|folder| {

@@ -37,17 +37,17 @@ const DRAIN: Duration = Duration::from_secs(1);
 const REPLY_HEADER: &str = "mailchute-reply";
 
 /// An answer as far as it was read.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// What was read, where it is a verdict; else empty.
-    pub(super) body: Vec<u8>,
-    pub(super) end: End,
+    pub(crate) body: Vec<u8>,
+    pub(crate) end: End,
 }
 
 /// How the body ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// As framed.
     Framed,
     /// Not yet, but as much was read as is read at all.
@@ -60,12 +60,12 @@ pub(super) enum End {
 
 /// What an answer comes to.
 #[derive(Debug)]
-pub(super) struct Meaning {
+pub(crate) struct Meaning {
     /// One for each recipient.
-    pub(super) outcomes: Vec<Outcome>,
-    pub(super) health: Health,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) health: Health,
     /// Whether the same request may be sent again.
-    pub(super) again: bool,
+    pub(crate) again: bool,
 }
 
 impl Answer {
@@ -107,7 +107,7 @@ impl Answer {
     }
 
     /// What it means.
-    pub(super) fn meaning(
+    pub(crate) fn meaning(
         &self,
         envelope: &Envelope,
         responses: &BTreeMap<u16, Reply>,

@@ -29,7 +29,7 @@ use answer::Answer;
 use body::Segments;
 use request::Template;
 
-mod answer;
+pub(crate) mod answer;
 mod body;
 mod header;
 mod request;

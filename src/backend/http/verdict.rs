@@ -92,8 +92,10 @@ struct Line {
 
 /// Reads a document. Fields that are not known are left alone: they belong to no known version.
 pub(super) fn document(octets: &[u8], envelope: &Envelope) -> Result<Verdict, Unreadable> {
+    // Fields that are left alone are not read, so what is no text at all would pass in them.
+    let text = std::str::from_utf8(octets).map_err(|error| Unreadable::Json(error.to_string()))?;
     let document: Document =
-        serde_json::from_slice(octets).map_err(|error| Unreadable::Json(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| Unreadable::Json(error.to_string()))?;
     if document.version != VERSION {
         return Err(Unreadable::Version);
     }

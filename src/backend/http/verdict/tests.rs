@@ -61,6 +61,12 @@ fn a_recipient_left_out_takes_the_reply_else_nothing_is_said_of_it() {
 }
 
 #[test]
+fn what_is_no_utf8_is_no_document() {
+    let octets = b"{\"version\":1,\"note\":\"b\xfccher\"}";
+    assert!(matches!(document(octets, &two()), Err(Unreadable::Json(_))));
+}
+
+#[test]
 fn every_broken_form_is_refused() {
     let line = |line: &str| format!(r#"{{"version":1,"recipients":[{line}]}}"#);
     for (json, error) in [
