@@ -24,7 +24,9 @@ use family::Family;
 
 pub use check::{CHECK_SECONDS, Check, CheckOutcome};
 pub use delivery::{DeliveryMetrics, InFlight};
-pub use label::{CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome};
+pub use label::{
+    AuthOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome,
+};
 pub use listener::{ActiveSession, ListenerMetrics};
 pub use prometheus::TEXT_FORMAT;
 pub use tls::{HANDSHAKE_SECONDS, HandshakeOutcome, TlsVersion};
@@ -79,6 +81,8 @@ families! {
         ["listener", "command", "code"], "SMTP commands, by the code of their reply.";
     command_seconds: Histogram = "mailchute_smtp_command_duration_seconds",
         ["listener", "command"], "Time from an SMTP command to its reply.", COMMAND_SECONDS;
+    auth: IntCounter = "mailchute_smtp_auth_total",
+        ["listener", "mechanism", "outcome"], "Attempts to sign in.";
     violations: IntCounter = "mailchute_smtp_protocol_violations_total",
         ["listener", "kind"], "Breaches of the protocol by clients.";
     handshakes: IntCounter = "mailchute_smtp_tls_handshakes_total",
@@ -184,6 +188,7 @@ impl Metrics {
         families.sessions.retain("listener", other);
         families.commands.retain("listener", other);
         families.command_seconds.retain("listener", other);
+        families.auth.retain("listener", other);
         families.violations.retain("listener", other);
         families.handshakes.retain("listener", other);
         families.handshake_seconds.retain("listener", other);

@@ -183,8 +183,16 @@ pub enum BackendTarget {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayAuth {
-    /// A Secret in the gateway's namespace: each key is a user, each value an argon2, bcrypt or SCRAM-SHA-256 hash of
-    /// the password.
+    /// A Secret in the gateway's namespace: each key is a user, each value a hash of the password. Names that can't be
+    /// keys, such as `a@b`, stand in a value of lines `name:hash`, as htpasswd writes them; the key of such a value is no
+    /// user. Names count in the case they are written in.
+    ///
+    /// A hash is argon2 (`$argon2id$…`; at most 128 MiB, 1 GiB in all passes, 16 lanes), bcrypt (`$2b$…`; a cost of at
+    /// most 14) or SCRAM keys (`SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` as PostgreSQL writes them; 4096 to
+    /// 1000000 iterations). SCRAM-SHA-256 is offered only where every user has SCRAM keys; PLAIN and LOGIN take any.
+    ///
+    /// An entry that can't be read is a finding, and as long as there is one, a failure to sign in is `454 4.7.0` rather
+    /// than `535 5.7.8`. Where nobody could sign in, listeners that take AUTH are not opened.
     pub credentials_secret_ref: LocalRef,
 }
 

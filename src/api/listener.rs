@@ -23,7 +23,8 @@ pub struct Listener {
     /// The TCP port in the pod; a Service maps 25, 465 or 587 to it. Unique within the gateway.
     #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
-    /// What the listener is for; sets defaults below. Default `MX`.
+    /// What the listener is for; sets defaults below. Default `MX`. Submission also needs a TLS mode, and takes only
+    /// fully qualified domains in MAIL and RCPT (`554`, RFC 6409 §4.2).
     #[serde(default)]
     pub profile: Profile,
     /// AUTH (RFC 4954). Default: none on MX and LMTP, required on Submission.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::auth;
 use super::connection;
 use super::delegation::Delegations;
 use super::fault::{Fault, Faults};
@@ -16,6 +17,7 @@ use crate::mail::Mailbox;
 use crate::mail::address::fold_domain;
 use crate::plan::{Gateway, Listener, ObjectName, Profile, Reason};
 use crate::route::{DomainPattern, Table};
+use crate::sasl::Credentials;
 use crate::smtp::{BareNewlines, Limits};
 use crate::stamp;
 
@@ -26,6 +28,7 @@ pub(super) struct Usable<'a> {
     pub(super) delegations: Delegations,
     hostname: String,
     postmaster: Option<Mailbox>,
+    credentials: Option<Arc<Credentials>>,
     /// For each listener, whether it can be opened.
     pub(super) opens: Vec<bool>,
     /// For each listener, its TLS.
@@ -44,12 +47,13 @@ pub(super) fn read<'a>(
 ) -> Option<Usable<'a>> {
     let spec = &gateway.spec;
     let tls = tls::read_all(snapshot, name, spec, findings);
+    let credentials = auth::credentials(snapshot, name, spec, findings);
     let faults = faults.of(ApiKind::Gateway, name);
     let contained = |fault: &Fault| {
         let listener =
             (0..spec.listeners.len()).any(|index| fault.is_under(&format!("spec.listeners[{index}]")));
         let domain = |index: usize| fault.is_under(&format!("spec.domains[{index}].allowedRoutes"));
-        listener || (0..spec.domains.len()).any(domain)
+        listener || fault.is_under("spec.auth") || (0..spec.domains.len()).any(domain)
     };
     let common: Vec<Reason> =
         faults.iter().filter(|fault| !contained(fault)).map(|fault| fault.reason).collect();
@@ -87,11 +91,12 @@ pub(super) fn read<'a>(
     };
     let opens = |index: usize| {
         let tls = !matches!(tls.get(index), Some(tls::Read::Unusable));
-        tls && common.is_empty()
+        let auth = credentials.is_some() || !auth::takes_auth(&spec.listeners[index]);
+        (tls && auth && common.is_empty())
             && !faults.iter().any(|fault| fault.is_under(&format!("spec.listeners[{index}]")))
     };
     let opens = (0..spec.listeners.len()).map(opens).collect();
-    Some(Usable { name, spec, delegations, hostname, postmaster, opens, tls })
+    Some(Usable { name, spec, delegations, hostname, postmaster, credentials, opens, tls })
 }
 
 impl Usable<'_> {
@@ -140,7 +145,7 @@ impl Usable<'_> {
                 Some(tls::Read::Usable(tls)) => Some(Arc::clone(tls)),
                 _ => None,
             },
-            auth: None,
+            auth: auth::of_listener(listener, self.credentials.as_ref()),
             limits: Limits {
                 message_bytes,
                 recipients: limits.recipients,

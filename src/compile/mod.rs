@@ -10,7 +10,7 @@
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
 //! | `connection` | who may connect to a listener |
-//! | `tls` | certificates of listeners |
+//! | `tls`, `auth` | certificates of listeners, who may sign in |
 //! | `backend`, `verification`, `http` | destinations and callouts with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 mod advice;
 mod attach;
+mod auth;
 mod backend;
 mod cel;
 mod connection;

@@ -3,11 +3,10 @@
 //! Off, empty and default values are fine. A listener with such a field is not opened; recipients
 //! under such a policy, rule or backend get `451 4.3.5`.
 
-use super::defaults;
 use super::fault::Fault;
 use crate::api::backend::{HttpFormat, OnPartial};
 use crate::api::gateway::{MailGatewaySpec, MixedDelivery};
-use crate::api::listener::{AuthMode, Listener, Profile};
+use crate::api::listener::Listener;
 use crate::api::policy::CheckMode;
 use crate::api::route::{MailRouteSpec, Strategy};
 use crate::api::{MailBackendSpec, Object, RecipientPolicySpec};
@@ -44,7 +43,6 @@ impl Asked {
             self.listener(listener, &format!("spec.listeners[{index}]"));
         }
         let closed = "leave it out; until then no listener of this gateway is opened";
-        self.when(spec.auth.is_some(), "spec.auth", closed);
         self.when(spec.bounces.is_some(), "spec.bounces", closed);
         let fan_out = spec.mixed_delivery == MixedDelivery::FanOut;
         self.when(
@@ -55,19 +53,9 @@ impl Asked {
     }
 
     fn listener(&mut self, listener: &Listener, at: &str) {
-        let auth = defaults::auth_mode(listener) != AuthMode::Disabled;
-        let asked = [
-            (listener.profile == Profile::Submission, "profile", "use MX or LMTP"),
-            (auth, "auth.mode", "use Disabled"),
-            (!listener.connection.dnsbl.is_empty(), "connection.dnsbl", "leave it empty"),
-        ];
-        for (asked, field, instead) in asked {
-            self.when(
-                asked,
-                format!("{at}.{field}"),
-                &format!("{instead}; until then the listener is not opened"),
-            );
-        }
+        let dnsbl = !listener.connection.dnsbl.is_empty();
+        let closed = "leave it empty; until then the listener is not opened";
+        self.when(dnsbl, format!("{at}.connection.dnsbl"), closed);
     }
 
     fn route(&mut self, spec: &MailRouteSpec) {

@@ -155,6 +155,37 @@ impl RecipientReason {
     }
 }
 
+/// What became of an attempt to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthOutcome {
+    /// The client has signed in.
+    Accepted,
+    /// No such user, a wrong password, or nothing that the mechanism knows.
+    Refused,
+    /// The client cancelled, or sent what is no base64.
+    Cancelled,
+    /// Too many passwords wait to be checked.
+    Busy,
+    /// The client's network has failed too often: nothing was checked.
+    Blocked,
+}
+
+impl AuthOutcome {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Refused, Self::Cancelled, Self::Busy, Self::Blocked];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
 /// How a message was answered after its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageOutcome {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use prometheus::{Histogram, IntCounter, IntGauge};
 
 use super::check::CheckMetrics;
-use super::{Families, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome};
-use crate::smtp::{Verb, Violation};
+use super::{AuthOutcome, Families, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome};
+use crate::smtp::{Mechanism, Verb, Violation};
 
 /// Reply codes of one verb that are held for lock-free counting. No verb of ours has more; codes that a
 /// backend's `responses` invent beyond them cost a look-up.
@@ -104,6 +104,12 @@ impl ListenerMetrics {
 
     fn code(&self, verb: Verb, code: u16) -> IntCounter {
         self.0.families.commands.get(&[&self.0.listener, verb.as_str(), &code.to_string()])
+    }
+
+    /// An attempt to sign in came to its end. A check of a password costs far more than a look-up.
+    pub fn auth(&self, mechanism: Mechanism, outcome: AuthOutcome) {
+        let Inner { families, listener, .. } = &*self.0;
+        families.auth.get(&[listener, mechanism.as_str(), outcome.as_str()]).inc();
     }
 
     /// A client broke the protocol.

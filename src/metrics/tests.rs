@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::backend::Cause;
-use crate::smtp::{Verb, Violation};
+use crate::smtp::{Mechanism, Verb, Violation};
 
 /// Series of the text, by name and labels as written.
 fn series(metrics: &Metrics) -> BTreeMap<String, f64> {
@@ -27,6 +27,7 @@ fn used() -> Metrics {
     listener.violation(Violation::BareNewline);
     listener.check(Check::MessageRate, CheckOutcome::Refuse, Duration::from_nanos(500));
     listener.health_check();
+    listener.auth(Mechanism::ScramSha256, AuthOutcome::Accepted);
     listener.recipient(RecipientOutcome::Refused, RecipientReason::NoSuchRecipient);
     listener.message("shop/orders", MessageOutcome::Delivered);
     listener.message_bytes(2_000);
@@ -52,6 +53,7 @@ fn what_is_counted_shows_in_the_text() {
         (r#"mailchute_smtp_sessions_total{listener="mx",outcome="health_check"}"#, 1.0),
         (r#"mailchute_policy_checks_total{check="message_rate",outcome="refuse"}"#, 1.0),
         (r#"mailchute_policy_check_duration_seconds_bucket{check="message_rate",le="0.000001"}"#, 1.0),
+        (r#"mailchute_smtp_auth_total{listener="mx",mechanism="SCRAM-SHA-256",outcome="accepted"}"#, 1.0),
         (r#"mailchute_recipients_total{listener="mx",outcome="refused",reason="no_such_recipient"}"#, 1.0),
         (r#"mailchute_messages_total{listener="mx",outcome="delivered",route="shop/orders"}"#, 1.0),
         (r#"mailchute_message_bytes_bucket{listener="mx",le="1024"}"#, 0.0),
@@ -79,7 +81,7 @@ fn every_family_has_help_and_type_in_the_text() {
         let heads = text.lines().filter_map(|line| line.strip_prefix(word)?.split(' ').next());
         heads.map(str::to_owned).collect()
     };
-    assert_eq!(heads("# HELP ").len(), 20);
+    assert_eq!(heads("# HELP ").len(), 21);
     assert_eq!(heads("# HELP "), heads("# TYPE "));
 }
 
@@ -186,6 +188,7 @@ fn label_words_are_distinct_and_fit_a_label() {
         RecipientOutcome::ALL.map(RecipientOutcome::as_str).to_vec(),
         RecipientReason::ALL.map(RecipientReason::as_str).to_vec(),
         MessageOutcome::ALL.map(MessageOutcome::as_str).to_vec(),
+        AuthOutcome::ALL.map(AuthOutcome::as_str).to_vec(),
     ];
     for words in words {
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len(), "{words:?}");

@@ -7,12 +7,15 @@
 //! | `peer` | who is at the other end |
 //! | `entry` | who may come in, and how often |
 //! | `xclient` | a trusted peer says who the client is |
+//! | `auth` | signing in, and failing to |
+//! | `submission` | what is asked of addresses on submission listeners |
 //! | `recipient` | RCPT: which rule takes it, pure |
 //! | `transaction` | MAIL to the message: envelope, delivery group, body |
 //! | `deliver` | the message: stamp it, deliver it |
 //! | `outcome` | receipts and failures → replies: the only such mapping |
 //! | `budget` | memory for messages |
 
+mod auth;
 pub mod budget;
 mod deliver;
 pub mod entry;
@@ -21,6 +24,7 @@ pub mod peer;
 pub mod recipient;
 pub mod serving;
 pub mod session;
+mod submission;
 mod transaction;
 mod xclient;
 

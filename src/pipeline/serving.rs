@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::auth::SignIns;
 use super::entry::Counts;
 use crate::backend::Live;
 use crate::lookup::Verifier;
@@ -21,6 +22,7 @@ pub struct Serving {
     backends: Vec<Arc<Live>>,
     counts: Arc<Counts>,
     verifiers: Vec<Arc<Verifier>>,
+    sign_ins: Arc<SignIns>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -31,7 +33,7 @@ impl std::fmt::Debug for Serving {
 
 impl Serving {
     /// Puts a plan into service. Backends that are equal to those of `before` keep their pool, cap
-    /// and circuit, and so do verifications, with what they have heard; what was counted by the minute
+    /// and circuit, and so do verifications, with what they have heard; what was counted of clients
     /// stays; the series of routes and backends that are gone go.
     pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
         let routes = |plan: &Plan| -> BTreeSet<Arc<str>> {
@@ -46,7 +48,8 @@ impl Serving {
         let counts = before.map_or_else(Arc::default, |before| Arc::clone(&before.counts));
         let asked = before.map_or(&[][..], |before| &before.verifiers);
         let verifiers = Verifier::adopt(&plan.verifications, asked);
-        Self { plan, backends, counts, verifiers }
+        let sign_ins = before.map_or_else(Arc::default, |before| Arc::clone(&before.sign_ins));
+        Self { plan, backends, counts, verifiers, sign_ins }
     }
 
     /// The backend of an id of the plan.
@@ -62,6 +65,11 @@ impl Serving {
     /// Who is asked, by an id of the plan.
     pub fn verifier(&self, id: VerificationId) -> Option<&Arc<Verifier>> {
         self.verifiers.get(id.0 as usize)
+    }
+
+    /// What all sessions share of AUTH.
+    pub(super) fn sign_ins(&self) -> &Arc<SignIns> {
+        &self.sign_ins
     }
 
     /// The listener of this name.

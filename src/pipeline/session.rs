@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::auth::SignIn;
 use super::budget::Budget;
 use super::outcome;
 use super::peer::Peer;
 use super::recipient::Refusal;
 use super::serving::Current;
+use super::submission;
 use super::transaction::{Taken, Transaction};
 use super::xclient::Told;
 use crate::lookup::Verified;
@@ -17,7 +19,7 @@ use crate::mail::{Client, Greeting, Protocol, Tls};
 use crate::metrics::{
     Check, CheckOutcome, ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason,
 };
-use crate::plan::Listener;
+use crate::plan::{Listener, Profile};
 use crate::smtp::reply::{self, Class, Reply};
 use crate::smtp::{self, Answer, Hello, Question, Sender};
 
@@ -72,6 +74,7 @@ pub struct Session {
     /// What XCLIENT has said of the greeting.
     pub(super) told: Option<Box<Told>>,
     pub(super) transaction: Option<Box<Transaction>>,
+    pub(super) sign_in: Option<Box<SignIn>>,
     dropped: Option<Dropped>,
     /// Recipients refused so far; `None` once one was accepted.
     refused: Option<u32>,
@@ -95,6 +98,7 @@ impl Session {
             greeting: None,
             trusted,
             told: None,
+            sign_in: None,
             transaction: None,
             dropped: None,
             refused: Some(0),
@@ -114,6 +118,7 @@ impl Session {
     /// Another client has come through the same connection.
     pub(super) fn forget_refused(&mut self) {
         self.refused = Some(0);
+        self.sign_in = None;
     }
 
     /// The TLS handshake is done.
@@ -136,7 +141,9 @@ impl Session {
             }
             Question::Sender(sender) => self.sender(sender).into(),
             Question::Xclient(said) if self.trusted => self.xclient(said).into(),
-            Question::Xclient(_) | Question::Auth(_) => Answer::Refuse(reply::NOT_IMPLEMENTED).into(),
+            // Boxed: most sessions never get here, and none should hold the room for it.
+            Question::Auth(step) => Box::pin(self.auth(step)).await,
+            Question::Xclient(_) => Answer::Refuse(reply::NOT_IMPLEMENTED).into(),
             // These take their time, and have functions of their own.
             Question::Recipient(_) | Question::Message => Answer::Refuse(reply::BACKEND_FAILED).into(),
         }
@@ -213,6 +220,7 @@ impl Session {
         let Some(listener) = serving.listener(&self.door.listener) else { return Hello::default() };
         Hello {
             prdr: listener.prdr && greeting.protocol == Protocol::Esmtp,
+            auth: self.mechanisms(listener),
             xclient: self.trusted,
             ..Hello::default()
         }
@@ -225,6 +233,14 @@ impl Session {
         let Some(listener) = serving.listener(&self.door.listener).map(Arc::clone) else {
             return Answer::Refuse(reply::SHUTTING_DOWN);
         };
+        if let Some(reply) = self.needs_auth(&listener) {
+            return Answer::Refuse(reply);
+        }
+        if listener.profile == Profile::Submission
+            && let Some(reply) = submission::refuse_sender(&sender.reverse_path)
+        {
+            return Answer::Refuse(reply);
+        }
         if sender.size.is_some_and(|size| !self.door.budget.has(size)) {
             return Answer::Refuse(reply::NO_MEMORY);
         }

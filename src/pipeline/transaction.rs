@@ -11,6 +11,7 @@ use super::outcome::Telling;
 use super::peer::Peer;
 use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
+use super::submission;
 use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::lookup::Verifier;
 use crate::mail::{AddressKey, Body, ForwardPath, Mailbox, Recipient, ReversePath};
@@ -96,6 +97,11 @@ impl Transaction {
         peer: &Peer,
         metrics: &ListenerMetrics,
     ) -> Result<Taken, Refusal> {
+        if self.listener.profile == Profile::Submission
+            && let Some(reply) = submission::refuse_recipient(&path)
+        {
+            return Err(Refusal::new(reply, RecipientReason::Syntax));
+        }
         let asking = Asking { sender: &self.sender.reverse_path, done: peer.done() };
         let decision = recipient::decide(&self.serving.plan, &self.listener, &path, asking);
         let (rule, rewritten) = match decision {

@@ -96,5 +96,5 @@ pub struct Auth {
     /// Also outside TLS.
     pub allow_plaintext: bool,
     /// Who may sign in.
-    pub credentials: Credentials,
+    pub credentials: Arc<Credentials>,
 }

@@ -1,7 +1,7 @@
-//! How often somebody may do something: so many times a minute.
+//! How often somebody may do something: so many times a minute, or an hour.
 //!
 //! The generic cell rate algorithm: one moment is kept for each key, at which the key will have its
-//! whole allowance again. Whoever was quiet for a minute may do a minute's worth at once; from then on
+//! whole allowance again. Whoever was quiet for so long may do all that at once; from then on
 //! the allowance comes back evenly. Whoever is refused uses up nothing, so a client that tries again and
 //! again is let in as soon as one that waits.
 //!
@@ -12,42 +12,51 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
 /// Locks of a table, so that sessions seldom wait for each other.
 const SHARDS: usize = 16;
 /// Keys of a shard: with those of the others about 3 MiB.
 const KEYS_PER_SHARD: usize = 4096;
 
-/// So many a minute.
+/// So many in so long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rate(NonZeroU32);
+pub struct Rate {
+    times: NonZeroU32,
+    span: Duration,
+}
 
 impl Rate {
     /// At least one a minute.
     pub const fn per_minute(times: u32) -> Self {
-        Self(match NonZeroU32::new(times) {
-            Some(times) => times,
-            None => NonZeroU32::MIN,
-        })
+        Self::new(times, MINUTE)
     }
 
-    /// How many a minute.
-    pub const fn times(self) -> u32 {
-        self.0.get()
+    /// At least one an hour.
+    pub const fn per_hour(times: u32) -> Self {
+        Self::new(times, HOUR)
+    }
+
+    const fn new(times: u32, span: Duration) -> Self {
+        let times = match NonZeroU32::new(times) {
+            Some(times) => times,
+            None => NonZeroU32::MIN,
+        };
+        Self { times, span }
     }
 
     /// The time in which one more becomes allowed.
     fn interval(self) -> Duration {
-        MINUTE / self.0.get()
+        self.span / self.times.get()
     }
 
     /// Given when the key is whole again, whether it may once more, and when it is whole then.
     fn take(self, whole: Option<Instant>, now: Instant) -> Option<Instant> {
         let whole = whole.map_or(now, |whole| whole.max(now)) + self.interval();
-        (whole - now <= MINUTE).then_some(whole)
+        (whole - now <= self.span).then_some(whole)
     }
 }
 
@@ -77,11 +86,17 @@ impl Default for Rates {
 }
 
 impl Rates {
+    /// Whether `rate` allows one more of `key`; counts nothing.
+    pub fn look(&self, key: &impl Hash, rate: Rate, now: Instant) -> Allowance {
+        let key = self.hasher.hash_one(key);
+        let known = self.shard(key).get(&key).copied();
+        if rate.take(known, now).is_some() { Allowance::Within } else { Allowance::Over }
+    }
+
     /// Counts one more of `key`, where `rate` allows it.
     pub fn take(&self, key: &impl Hash, rate: Rate, now: Instant) -> Allowance {
         let key = self.hasher.hash_one(key);
-        let shard = &self.shards[(key % SHARDS as u64) as usize];
-        let mut states = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.shard(key);
         let known = states.get(&key).copied();
         let Some(whole) = rate.take(known, now) else { return Allowance::Over };
         if known.is_none() && states.len() >= KEYS_PER_SHARD {
@@ -89,6 +104,10 @@ impl Rates {
         }
         states.insert(key, whole);
         Allowance::Within
+    }
+
+    fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, Instant>> {
+        self.shards[(key % SHARDS as u64) as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,6 +144,21 @@ mod tests {
         assert_eq!(within(&rates, 1, 5, start + Duration::from_secs(6)), 1);
         assert_eq!(within(&rates, 1, 5, start + Duration::from_secs(18)), 2);
         assert_eq!(within(&rates, 1, 30, start + Duration::from_secs(300)), 10);
+    }
+
+    #[test]
+    fn an_hours_worth_comes_back_in_an_hour_and_looking_takes_nothing() {
+        let (rates, start, sixty) = (Rates::default(), Instant::now(), Rate::per_hour(60));
+        let taken = (0..100).filter(|_| rates.take(&1_u32, sixty, start) == Allowance::Within).count();
+        assert_eq!(taken, 60);
+        let later = start + MINUTE;
+        assert_eq!(rates.look(&1_u32, sixty, later - Duration::from_secs(1)), Allowance::Over);
+        for _ in 0..3 {
+            assert_eq!(rates.look(&1_u32, sixty, later), Allowance::Within);
+        }
+        assert_eq!(rates.take(&1_u32, sixty, later), Allowance::Within);
+        assert_eq!(rates.look(&1_u32, sixty, later), Allowance::Over);
+        assert_eq!(rates.look(&2_u32, sixty, start), Allowance::Within);
     }
 
     #[test]

@@ -44,9 +44,9 @@ impl Credentials {
         self.whole
     }
 
-    /// Whether every user has SCRAM keys: only then is the mechanism of use to all who would choose it.
+    /// Whether every user, as far as is known, has SCRAM keys: only then can all use the mechanism.
     pub fn has_scram(&self) -> bool {
-        self.users.iter().all(|(_, hash)| hash.keys().is_some())
+        self.whole && self.users.iter().all(|(_, hash)| hash.keys().is_some())
     }
 
     /// How many users there are.

@@ -234,6 +234,13 @@ catalogue! {
     BAD_LINE = 500, 5, 2, "Syntax error";
     /// A line over its limit.
     LINE_TOO_LONG = 500, 5, 2, "Line too long";
+    /// No such user, or not the user's password (RFC 4954 §6).
+    AUTH_FAILED = 535, 7, 8, "Authentication credentials invalid";
+    /// Too many failures of AUTH in one session.
+    TOO_MANY_AUTH_FAILURES = 421, 7, 0, "Too many authentication failures, closing connection";
+    /// Too many failures of AUTH by one client, in any number of sessions.
+    TOO_MANY_AUTH_FAILURES_FROM_CLIENT =
+        421, 7, 0, "Too many authentication failures from your address, try again later";
     /// What is no base64 in AUTH (RFC 4954 §4).
     BAD_BASE64 = 501, 5, 2, "Cannot decode base64";
     /// The client has cancelled AUTH (RFC 4954 §4).
@@ -305,6 +312,11 @@ catalogue! {
     NEEDS_TLS = 530, 7, 0, "Must issue a STARTTLS command first";
     /// Signing in is required (RFC 4954 §6).
     NEEDS_AUTH = 530, 7, 0, "Authentication required";
+
+    /// A sender whose domain is a local name (RFC 6409 §4.2).
+    SENDER_NOT_QUALIFIED = 554, 1, 8, "Sender domain must be fully qualified";
+    /// A recipient whose domain is a local name.
+    RECIPIENT_NOT_QUALIFIED = 554, 1, 2, "Recipient domain must be fully qualified";
 
     /// No such recipient.
     NO_SUCH_USER = 550, 1, 1, "No such recipient here";

@@ -85,7 +85,7 @@ fn listener(listener: &Listener) -> String {
     if let Some(each) = &listener.tls {
         out.push_str(&format!("\ntls: {}", tls(each)));
     }
-    out + &connection(listener)
+    out + &auth(listener) + &connection(listener)
 }
 
 /// Who may connect, as far as the listener says anything.
@@ -122,6 +122,17 @@ fn tls(tls: &Tls) -> String {
         tls.required,
         tls.client_authorities.len(),
         certificates.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Who may sign in, where anybody may.
+fn auth(listener: &Listener) -> String {
+    let Some(auth) = &listener.auth else { return String::new() };
+    let credentials = &auth.credentials;
+    let (users, scram, whole) = (credentials.len(), credentials.has_scram(), credentials.is_whole());
+    let (required, plaintext) = (auth.required, auth.allow_plaintext);
+    format!(
+        "\nauth: {{required: {required}, plaintext: {plaintext}, users: {users}, scram: {scram}, whole: {whole}}}"
     )
 }
 

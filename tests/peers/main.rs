@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
+mod auth;
 mod curl;
 mod exim;
 mod haproxy;

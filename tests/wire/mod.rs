@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod auth;
 mod byte_exact;
 mod clients_that_leave;
 mod cross_protocol;
