@@ -12,6 +12,7 @@ mod haproxy;
 mod judge;
 mod nginx;
 mod nginx_backend;
+mod openssl;
 mod postfix;
 mod smtplib;
 #[path = "../support/mod.rs"]

@@ -2,6 +2,7 @@
 
 mod lmtp;
 mod relay;
+mod tls;
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
