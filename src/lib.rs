@@ -50,7 +50,7 @@
 //! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml` |
 //! | 10 | plaintext behind STARTTLS is never executed, nor what stands behind a line of AUTH | `tests/smtp/starttls_*`, `tests/smtp/auth_*` |
 //! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `tests/http/broken_answers.rs` |
-//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object` |
+//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `tests/wire/auth.rs` |
 
 pub mod admin;
 pub mod api;

@@ -45,6 +45,7 @@ pub(super) struct SignIns {
     places: Semaphore,
     /// Passwords that are checked.
     checks: Arc<Semaphore>,
+    patience: Duration,
     failures: Rates,
 }
 
@@ -52,7 +53,7 @@ impl Default for SignIns {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let (places, checks) = (Semaphore::new(processors * (1 + WAITING)), Semaphore::new(processors));
-        Self { places, checks: Arc::new(checks), failures: Rates::default() }
+        Self { places, checks: Arc::new(checks), patience: PATIENCE, failures: Rates::default() }
     }
 }
 
@@ -83,7 +84,7 @@ impl SignIns {
     /// Checks a password without holding up anybody who does something else.
     async fn check(&self, auth: &Arc<ListenerAuth>, attempt: Attempt) -> Checked {
         let Ok(_place) = self.places.try_acquire() else { return Checked::Busy };
-        let Ok(Ok(turn)) = timeout(PATIENCE, Arc::clone(&self.checks).acquire_owned()).await else {
+        let Ok(Ok(turn)) = timeout(self.patience, Arc::clone(&self.checks).acquire_owned()).await else {
             return Checked::Busy;
         };
         let auth = Arc::clone(auth);
@@ -237,5 +238,55 @@ fn exchange(mechanism: Mechanism) -> Exchange {
         Mechanism::Plain => Exchange::plain(),
         Mechanism::Login => Exchange::login(),
         Mechanism::ScramSha256 => Exchange::scram(rand::random()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sasl::Credentials;
+
+    /// `pencil`, at a cost that takes a while.
+    const BCRYPT: &str = "$2b$10$abcdefghijklmnopqrstuu2fMqzrrTFXV22h0L0W0mrmQ9CsTiWs.";
+
+    fn auth() -> Arc<ListenerAuth> {
+        let (credentials, _) = Credentials::read([("alice", BCRYPT.as_bytes())].into_iter());
+        let credentials = Arc::new(credentials.unwrap());
+        Arc::new(ListenerAuth { required: false, allow_plaintext: true, credentials })
+    }
+
+    fn attempt(auth: &ListenerAuth, said: &'static [u8]) -> Attempt {
+        match Exchange::plain().begin(Some(said.into()), &auth.credentials) {
+            Turn::Password(attempt) => attempt,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_check_holds_up_nobody() {
+        let (sign_ins, auth) = (SignIns::default(), auth());
+        let mut check = std::pin::pin!(sign_ins.check(&auth, attempt(&auth, b"\0alice\0pencil")));
+        let mut others = 0;
+        let checked = loop {
+            tokio::select! {
+                biased;
+                checked = &mut check => break checked,
+                () = tokio::task::yield_now() => others += 1,
+            }
+        };
+        assert!(matches!(checked, Checked::User(user) if &*user == "alice"));
+        assert!(others > 1, "the only thread did nothing else");
+        let checked = sign_ins.check(&auth, attempt(&auth, b"\0alice\0crayon")).await;
+        assert!(matches!(checked, Checked::Wrong));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_would_wait_too_long_is_sent_away() {
+        let auth = auth();
+        let full = SignIns { places: Semaphore::new(0), ..SignIns::default() };
+        assert!(matches!(full.check(&auth, attempt(&auth, b"\0alice\0pencil")).await, Checked::Busy));
+        let checks = Arc::new(Semaphore::new(0));
+        let slow = SignIns { checks, patience: Duration::from_millis(10), ..SignIns::default() };
+        assert!(matches!(slow.check(&auth, attempt(&auth, b"\0alice\0pencil")).await, Checked::Busy));
     }
 }
