@@ -1,9 +1,12 @@
 //! `require` of a RecipientPolicy: mail only by TLS, only from clients that have signed in.
 
+use crate::support::certificates::Authority;
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
-use crate::support::recorder::Recorder;
+use crate::support::recorder::{Received, Recorder};
+use crate::support::scene::tls;
+use crate::support::secure::Tls;
 use crate::support::until::until_true;
 
 const MESSAGE: &[u8] = b"Message-ID: <1@client.example>\r\n\r\nOne.\r\n";
@@ -61,4 +64,57 @@ fn who_has_not_done_it_is_refused_before_any_list() {
     // Nobody can, on this listener, and whoever wrote it is told.
     let told = || front_end.log().matches("UnmetRequirement").count() == 3;
     until_true("three warnings are in the log", told);
+}
+
+/// The initial response of PLAIN (RFC 4616): `shop`, whose password is `secret`.
+const SHOP: &str = "AUTH PLAIN AHNob3AAc2VjcmV0";
+
+/// Asks for each recipient, then sends a message to one that is taken; gives what its backend was told.
+fn codes(client: &mut Client, backend: &Recorder, taken: &str, requests: usize) -> ([u16; 3], Received) {
+    client.expect("EHLO client.example", 250);
+    client.expect("MAIL FROM:<me@client.example>", 250);
+    let codes = ["tls", "auth", "both"]
+        .map(|local| client.try_say(&format!("RCPT TO:<{local}@example.org>")).unwrap().code);
+    client.expect("RSET", 250);
+    assert_eq!(client.send("me@client.example", &[&format!("{taken}@example.org")], MESSAGE).code, 250);
+    (codes, backend.wait_for(requests).pop().unwrap())
+}
+
+#[test]
+fn who_has_done_it_is_taken() {
+    let backend = Recorder::start();
+    let (port, authority) = (free_port(), Authority::new());
+    let listener = format!("auth: {{mode: Offer, allowPlaintext: true}}, {}", tls("mode: StartTLS", &["mx"]));
+    let manifests =
+        manifests(port, &listener, &backend).users(&[("shop", &bcrypt::hash("secret", 4).unwrap())]);
+    let manifests = manifests.certificate("mx", &authority.server(&["mx.example.org"]));
+    let front_end = FrontEnd::start(port, &manifests, &[]);
+    let mut plain = Client::greeted(front_end.smtp);
+    assert_eq!(codes(&mut plain, &backend, "open", 1).0, [530, 530, 530]);
+    plain.expect(SHOP, 235);
+    let (answers, event) = codes(&mut plain, &backend, "auth", 2);
+    assert_eq!(answers, [530, 250, 530]);
+    assert_eq!((event.header("ce-authid"), event.header("ce-tlsversion")), ("shop", ""));
+    assert!(String::from_utf8_lossy(&event.body).contains(" with ESMTPA id "));
+    // What was known in the clear is forgotten.
+    plain.expect("STARTTLS", 220);
+    let (mut secure, _) = Tls::any().on(plain, "mx.example.org").unwrap();
+    let (answers, event) = codes(&mut secure, &backend, "tls", 3);
+    assert_eq!(answers, [250, 530, 530]);
+    assert_eq!((event.header("ce-authid"), event.header("ce-tlsversion")), ("", "TLSv1.3"));
+    assert!(event.header("ce-tlscipher").starts_with("TLS_"), "{event:?}");
+    assert!(String::from_utf8_lossy(&event.body).contains(" with ESMTPS id "));
+    secure.expect(SHOP, 235);
+    // `auth` is of another delivery group than `tls`; `both` stands on no list.
+    let (answers, event) = codes(&mut secure, &backend, "auth", 4);
+    assert_eq!(answers, [250, 452, 550]);
+    assert_eq!((event.header("ce-authid"), event.header("ce-tlsversion")), ("shop", "TLSv1.3"));
+    let body = String::from_utf8_lossy(&event.body);
+    assert!(body.contains(" with ESMTPSA id ") && body.contains("(TLSv1.3 TLS_"), "{body}");
+    // The log is written in order: findings come before a listener is open.
+    until_true("the listener is open", || front_end.log().contains("\"listening\""));
+    assert!(!front_end.log().contains("UnmetRequirement"));
+    for (reason, count) in [("tls_required", 4.0), ("auth_required", 3.0)] {
+        front_end.wait_for_metric(&["mailchute_recipients_total", "\"refused\"", reason], count);
+    }
 }
