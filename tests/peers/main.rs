@@ -1,5 +1,6 @@
-//! Real mail software as clients: Python's smtplib, swaks, curl, Postfix, Exim; nginx in front of a
-//! backend. What arrives at the backend is what they were given, octet for octet.
+//! Real mail software as peers: mail clients, mail servers, and the proxies that stand in front. What
+//! arrives at the backend is what they were given, octet for octet. `tests/README.md` says which shows
+//! what.
 //!
 //! They have to be installed: `tests/run` does that.
 
@@ -15,6 +16,7 @@ mod nginx_backend;
 mod openssl;
 mod postfix;
 mod smtplib;
+mod submission;
 #[path = "../support/mod.rs"]
 mod support;
 mod swaks;
