@@ -19,6 +19,8 @@ struct Inner {
     connection: UnbufferedServerConnection,
     /// The client has said `close_notify`.
     ended: bool,
+    /// It broke: nothing more is said or understood.
+    failed: Option<rustls::Error>,
     /// What came in one flight with the end of the handshake, decrypted.
     early: Vec<u8>,
     /// Records of ours that leave with the next write: tickets, answers to key updates.
@@ -60,7 +62,13 @@ enum Speech<'a> {
 impl Records {
     pub(super) fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         let connection = UnbufferedServerConnection::new(config)?;
-        Ok(Self(Box::new(Inner { connection, ended: false, early: Vec::new(), unsent: Vec::new() })))
+        Ok(Self(Box::new(Inner {
+            connection,
+            ended: false,
+            failed: None,
+            early: Vec::new(),
+            unsent: Vec::new(),
+        })))
     }
 
     /// The client has said that it will send no more.
@@ -128,8 +136,11 @@ impl Records {
         plain: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> Driven {
-        let Inner { connection, ended, .. } = &mut *self.0;
+        let Inner { connection, ended, failed, .. } = &mut *self.0;
         let mut taken = 0;
+        if let Some(error) = failed {
+            return Driven { taken, stage: Err(error.clone()) };
+        }
         loop {
             let rest = input.get_mut(taken..).unwrap_or_default();
             let UnbufferedStatus { mut discard, state } = connection.process_tls_records(rest);
@@ -153,6 +164,7 @@ impl Records {
                     {
                         drop(encode(alert, out));
                     }
+                    *failed = Some(error.clone());
                     return Driven { taken, stage: Err(error) };
                 }
             }
@@ -243,3 +255,6 @@ fn fit(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! One SMTP connection from the client's side, as cheap as can be: it checks reply codes and nothing more.
 
 use crate::message::Script;
+use crate::secure::{Connector, Duplex};
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Why a message or a session was not taken.
 pub(crate) enum Fault {
@@ -23,15 +23,14 @@ impl From<io::Error> for Fault {
 
 /// A connection that has been greeted and has said EHLO.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     /// Read and not yet taken.
     input: Vec<u8>,
 }
 
 impl Connection {
-    pub(crate) async fn open(to: SocketAddr) -> Result<Self, Fault> {
-        let stream = TcpStream::connect(to).await?;
-        stream.set_nodelay(true)?;
+    pub(crate) async fn open(to: SocketAddr, connector: &Connector) -> Result<Self, Fault> {
+        let stream = connector.connect(to).await?;
         let mut connection = Self { stream, input: Vec::with_capacity(512) };
         connection.expect(220).await?;
         connection.stream.write_all(b"EHLO client.bench.example\r\n").await?;

@@ -5,7 +5,8 @@
 
 use crate::load::{self, Report};
 use crate::peers::{self, Peer};
-use crate::verdict::{Comparison, IdleMemory, Pair, Verdict};
+use crate::secure::Layer;
+use crate::verdict::{Comparison, IdleMemory, Pair, Scenario, Verdict};
 use crate::{idle, process};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,16 @@ impl Effort {
 /// Messages of a connection where there are many.
 const MANY: u64 = 100;
 
-const SCENARIOS: [(usize, u64); 4] = [(1024, 1), (1024, MANY), (10 * 1024, 1), (10 * 1024, MANY)];
+const SCENARIOS: [Scenario; 7] = [
+    Scenario { layer: Layer::Plain, size: 1024, per_connection: 1 },
+    Scenario { layer: Layer::Plain, size: 1024, per_connection: MANY },
+    Scenario { layer: Layer::Plain, size: 10 * 1024, per_connection: 1 },
+    Scenario { layer: Layer::Plain, size: 10 * 1024, per_connection: MANY },
+    // A full handshake for each message.
+    Scenario { layer: Layer::Tls, size: 1024, per_connection: 1 },
+    Scenario { layer: Layer::Tls, size: 10 * 1024, per_connection: 1 },
+    Scenario { layer: Layer::Tls, size: 10 * 1024, per_connection: MANY },
+];
 
 pub(crate) fn command(options: &Options) -> Result<ExitCode> {
     let effort = options.effort();
@@ -75,7 +85,10 @@ pub(crate) fn command(options: &Options) -> Result<ExitCode> {
         folder: folder.path(),
         effort,
     };
-    let verdict = Verdict { comparisons: bench.all_scenarios()?, idle: bench.idle_memory()? };
+    let mut comparisons = bench.scenarios(Layer::Plain)?;
+    comparisons.extend(bench.scenarios(Layer::Tls)?);
+    let idle = [Layer::Plain, Layer::Tls].map(|layer| bench.idle_memory(layer));
+    let verdict = Verdict { comparisons, idle: idle.into_iter().collect::<Result<_>>()? };
     println!("{verdict}");
     if let Some(path) = &options.json {
         std::fs::write(path, serde_json::to_vec_pretty(&verdict)?).context("can't write the JSON")?;
@@ -102,50 +115,37 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn start_floor(&self) -> Result<Peer> {
-        Peer::floor(self.sink.address, self.folder)
+    fn start_floor(&self, layer: Layer) -> Result<Peer> {
+        Peer::floor(self.sink.address, self.folder, layer)
     }
 
-    fn start_server(&self) -> Result<Peer> {
+    fn start_server(&self, layer: Layer) -> Result<Peer> {
+        let limit = self.effort.session_limit();
         match self.server {
-            Some(program) => {
-                Peer::mailchute(program, self.sink.address, self.folder, self.effort.session_limit())
-            }
-            None => self.start_floor(),
+            Some(program) => Peer::mailchute(program, self.sink.address, self.folder, limit, layer),
+            None => self.start_floor(layer),
         }
     }
 
-    fn all_scenarios(&self) -> Result<Vec<Comparison>> {
-        let (floor, server) = (self.start_floor()?, self.start_server()?);
+    fn scenarios(&self, layer: Layer) -> Result<Vec<Comparison>> {
+        let (floor, server) = (self.start_floor(layer)?, self.start_server(layer)?);
         let mut comparisons = Vec::new();
-        for (size, per_connection) in SCENARIOS {
+        for scenario in SCENARIOS.iter().filter(|scenario| scenario.layer == layer) {
             // Pools, caches and the allocator are filled before anything counts.
             for peer in [&floor, &server] {
-                self.run(peer, size, per_connection, self.effort.messages / 10)?;
+                self.run(peer, scenario, self.effort.messages / 10)?;
             }
-            let pairs =
-                (0..self.effort.rounds).map(|round| self.round(round, &floor, &server, size, per_connection));
+            let pairs = (0..self.effort.rounds).map(|round| self.round(round, &floor, &server, scenario));
             let pairs = pairs.collect::<Result<Vec<_>>>()?;
-            comparisons.push(Comparison::new(size, per_connection, pairs));
+            comparisons.push(Comparison::new(*scenario, pairs));
         }
         Ok(comparisons)
     }
 
-    fn round(
-        &self,
-        round: usize,
-        floor: &Peer,
-        server: &Peer,
-        size: usize,
-        per_connection: u64,
-    ) -> Result<Pair> {
+    fn round(&self, round: usize, floor: &Peer, server: &Peer, scenario: &Scenario) -> Result<Pair> {
         let run = |name: &str, peer: &Peer| -> Result<Report> {
-            let report = self.run(peer, size, per_connection, self.effort.messages)?;
-            eprintln!(
-                "{size} B, {per_connection} per connection, round {}, {name}: {}",
-                round + 1,
-                report.line()
-            );
+            let report = self.run(peer, scenario, self.effort.messages)?;
+            eprintln!("{scenario}, round {}, {name}: {}", round + 1, report.line());
             Ok(report)
         };
         if round.is_multiple_of(2) {
@@ -157,7 +157,8 @@ impl Bench<'_> {
         }
     }
 
-    fn run(&self, peer: &Peer, size: usize, per_connection: u64, messages: u64) -> Result<Report> {
+    fn run(&self, peer: &Peer, scenario: &Scenario, messages: u64) -> Result<Report> {
+        let Scenario { layer, size, per_connection } = *scenario;
         let before = peers::stats(self.sink.address)?;
         let report = load::run(&load::Options {
             to: peer.address,
@@ -168,6 +169,7 @@ impl Bench<'_> {
             per_connection,
             no_pipelining: false,
             bdat: false,
+            tls: layer == Layer::Tls,
             pid: Some(peer.pid()),
             idle: false,
             deadline: 300,
@@ -187,10 +189,10 @@ impl Bench<'_> {
     }
 
     /// In fresh processes: what load has left in an allocator would hide what sessions take.
-    fn idle_memory(&self) -> Result<IdleMemory> {
-        let measure = |peer: &Peer| idle::run(peer.address, peer.pid(), self.effort.idle_sessions);
-        let floor = measure(&self.start_floor()?)?;
-        let server = measure(&self.start_server()?)?;
-        Ok(IdleMemory { floor, server })
+    fn idle_memory(&self, layer: Layer) -> Result<IdleMemory> {
+        let measure = |peer: &Peer| idle::run(peer.address, peer.pid(), self.effort.idle_sessions, layer);
+        let floor = measure(&self.start_floor(layer)?)?;
+        let server = measure(&self.start_server(layer)?)?;
+        Ok(IdleMemory { layer, floor, server })
     }
 }

@@ -5,7 +5,8 @@
 //! deadlines, does not undo dot-stuffing, stamps nothing. RFC 5321, 2920 and 3030 as far as the load generator
 //! speaks them.
 
-use anyhow::{Context, Result};
+use crate::secure;
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -13,12 +14,17 @@ use hyper::{Request, Uri, header::HeaderValue};
 use hyper_util::rt::TokioIo;
 use memchr::{memchr, memmem::Finder};
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::{io, mem};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 const CAPABILITIES: &[u8] = b"250-floor\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SIZE\r\n";
 
@@ -38,6 +44,9 @@ pub(crate) struct Options {
     /// Where to post to: http://host:port/path
     #[arg(long)]
     to: Uri,
+    /// TLS from the first octet on, with a certificate of its own making.
+    #[arg(long)]
+    tls: bool,
     /// Worker threads; tokio's own choice unless given.
     #[arg(long)]
     workers: Option<usize>,
@@ -54,25 +63,83 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         let path = options.to.path().parse()?;
         let backend = Arc::new(Backend { authority, host, path, idle: Mutex::default() });
         let listener = TcpListener::bind(options.listen).await?;
+        let tls = if options.tls { Some(secure::acceptor()?) } else { None };
         println!("listening {}", listener.local_addr()?);
         loop {
             let (stream, _) = listener.accept().await?;
-            tokio::spawn(converse(stream, Arc::clone(&backend)));
+            let (tls, backend) = (tls.clone(), Arc::clone(&backend));
+            tokio::spawn(async move { converse(Wire::open(stream, tls).await?, backend).await });
         }
     })
 }
 
-async fn converse(mut stream: TcpStream, backend: Arc<Backend>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.write_all(b"220 floor ESMTP\r\n").await?;
+/// A client's connection.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    async fn open(stream: TcpStream, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(match tls {
+            None => Self::Plain(stream),
+            // Boxed, so that the handshake's state is not part of every idle session.
+            Some(tls) => Self::Tls(Box::new(Box::pin(tls.accept(stream)).await?)),
+        })
+    }
+
+    /// One read, and what the session makes of it; what it left stands in the second field.
+    async fn read(&mut self, session: &mut Session, replies: &mut Vec<u8>) -> io::Result<(Step, Vec<u8>)> {
+        match self {
+            Self::Plain(stream) => loop {
+                stream.readable().await?;
+                let read = READ.with_borrow_mut(|buffer| {
+                    let read = stream.try_read(buffer)?;
+                    io::Result::Ok(session.read(&buffer[..read], replies))
+                });
+                match read {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    other => return other,
+                }
+            },
+            Self::Tls(stream) => {
+                let read = |context: &mut Context<'_>| {
+                    READ.with_borrow_mut(|buffer| {
+                        let mut buffer = ReadBuf::new(buffer);
+                        ready!(Pin::new(&mut **stream).poll_read(context, &mut buffer))?;
+                        Poll::Ready(Ok(session.read(buffer.filled(), replies)))
+                    })
+                };
+                poll_fn(read).await
+            }
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.write_all(octets).await,
+            Self::Tls(stream) => {
+                stream.write_all(octets).await?;
+                stream.flush().await
+            }
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(stream) => stream.shutdown().await,
+        }
+    }
+}
+
+async fn converse(mut wire: Wire, backend: Arc<Backend>) -> io::Result<()> {
+    wire.write(b"220 floor ESMTP\r\n").await?;
     let mut session = Session::default();
     loop {
-        stream.readable().await?;
         let mut replies = Vec::new();
-        let (mut step, mut rest) = match read(&stream, &mut session, &mut replies) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            other => other?,
-        };
+        let (mut step, mut rest) = wire.read(&mut session, &mut replies).await?;
         while let Step::Deliver = step {
             let transaction = mem::take(&mut session.transaction);
             // Boxed, so that the delivery's state is not part of every idle session.
@@ -83,23 +150,12 @@ async fn converse(mut stream: TcpStream, backend: Arc<Backend>) -> io::Result<()
             rest.drain(..taken);
         }
         if !replies.is_empty() {
-            stream.write_all(&replies).await?;
+            wire.write(&replies).await?;
         }
         if let Step::Close = step {
-            return Ok(());
+            return wire.close().await;
         }
     }
-}
-
-/// One read, and what the session makes of it; what it left stands in the second field.
-fn read(stream: &TcpStream, session: &mut Session, replies: &mut Vec<u8>) -> io::Result<(Step, Vec<u8>)> {
-    READ.with_borrow_mut(|buffer| match stream.try_read(buffer)? {
-        0 => Ok((Step::Close, Vec::new())),
-        read => {
-            let (taken, step) = session.take(&buffer[..read], replies);
-            Ok((step, buffer[taken..read].to_vec()))
-        }
-    })
 }
 
 enum Step {
@@ -136,6 +192,15 @@ struct Transaction {
 }
 
 impl Session {
+    /// What one read brought; nothing is the end.
+    fn read(&mut self, input: &[u8], replies: &mut Vec<u8>) -> (Step, Vec<u8>) {
+        if input.is_empty() {
+            return (Step::Close, Vec::new());
+        }
+        let (taken, step) = self.take(input, replies);
+        (step, input[taken..].to_vec())
+    }
+
     /// Takes input until it is used up or a message is complete; says how much it took.
     fn take(&mut self, input: &[u8], replies: &mut Vec<u8>) -> (usize, Step) {
         let mut at = 0;

@@ -2,6 +2,7 @@
 
 use crate::client::{Connection, Fault};
 use crate::process;
+use crate::secure::{Connector, Layer};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use std::fmt;
@@ -25,15 +26,16 @@ pub(crate) struct Report {
 }
 
 /// Opens the sessions, holds them while the memory of the server is read, closes them.
-pub(crate) fn run(to: SocketAddr, pid: u32, sessions: u64) -> Result<Report> {
+pub(crate) fn run(to: SocketAddr, pid: u32, sessions: u64, layer: Layer) -> Result<Report> {
     process::allow_open_sessions(sessions)?;
+    let connector = Connector::new(layer)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let before = process::resident_kib(pid)?;
         let mut openers = JoinSet::new();
         for opener in 0..OPENERS {
             let share = sessions / OPENERS + u64::from(opener < sessions % OPENERS);
-            openers.spawn(open(to, share));
+            openers.spawn(open(to, connector.clone(), share));
         }
         let mut held = Vec::new();
         while let Some(opened) = openers.join_next().await {
@@ -54,10 +56,10 @@ pub(crate) fn run(to: SocketAddr, pid: u32, sessions: u64) -> Result<Report> {
     })
 }
 
-async fn open(to: SocketAddr, count: u64) -> Result<Vec<Connection>, Fault> {
+async fn open(to: SocketAddr, connector: Connector, count: u64) -> Result<Vec<Connection>, Fault> {
     let mut held = Vec::new();
     for _ in 0..count {
-        held.push(Connection::open(to).await?);
+        held.push(Connection::open(to, &connector).await?);
     }
     Ok(held)
 }

@@ -5,6 +5,7 @@
 
 use crate::client::{Connection, Fault};
 use crate::message::{Script, Transfer};
+use crate::secure::{Connector, Layer};
 use crate::{idle, process};
 use anyhow::Result;
 use serde::Serialize;
@@ -42,6 +43,9 @@ pub(crate) struct Options {
     /// Hand messages over by BDAT instead of DATA. The time of a reply then counts from the last chunk.
     #[arg(long)]
     pub(crate) bdat: bool,
+    /// TLS from the first octet on, a full handshake for each connection.
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// The server's process: its processor time and memory are read.
     #[arg(long)]
     pub(crate) pid: Option<u32>,
@@ -87,7 +91,7 @@ pub(crate) struct Server {
 
 pub(crate) fn command(options: &Options) -> Result<ExitCode> {
     if let (true, Some(pid)) = (options.idle, options.pid) {
-        let report = idle::run(options.to, pid, options.sessions)?;
+        let report = idle::run(options.to, pid, options.sessions, Layer::of(options.tls))?;
         println!("{}", serde_json::to_string(&report)?);
         eprintln!("{report}");
         return Ok(ExitCode::SUCCESS);
@@ -101,12 +105,13 @@ pub(crate) fn command(options: &Options) -> Result<ExitCode> {
 /// Sends all messages and measures.
 pub(crate) fn run(options: &Options) -> Result<Report> {
     process::allow_open_sessions(options.sessions)?;
+    let connector = Connector::new(Layer::of(options.tls))?;
     let client = std::process::id();
     let client_before = process::cpu_time(client)?;
     let server_before = options.pid.map(process::cpu_time).transpose()?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tally = runtime.block_on(send_all(options));
+    let tally = runtime.block_on(send_all(options, &connector));
     let elapsed = started.elapsed();
     let messages = tally.latencies.len() as u64;
     let each = |time: Duration| time.as_secs_f64() * 1e6 / messages.max(1) as f64;
@@ -135,13 +140,13 @@ struct Tally {
     faults: BTreeMap<String, u64>,
 }
 
-async fn send_all(options: &Options) -> Tally {
+async fn send_all(options: &Options, connector: &Connector) -> Tally {
     let run = uuid::Uuid::now_v7().simple().to_string();
     let next = Arc::new(AtomicU64::new(0));
     let deadline = tokio::time::Instant::now() + Duration::from_secs(options.deadline);
     let mut sessions = JoinSet::new();
     for _ in 0..options.sessions {
-        sessions.spawn(Sender::new(options.clone(), &run, Arc::clone(&next)).run(deadline));
+        sessions.spawn(Sender::new(options.clone(), connector, &run, Arc::clone(&next)).run(deadline));
     }
     let mut total = Tally::default();
     while let Some(ended) = sessions.join_next().await {
@@ -156,16 +161,17 @@ async fn send_all(options: &Options) -> Tally {
 /// One session after the other, until no message is left.
 struct Sender {
     options: Options,
+    connector: Connector,
     next: Arc<AtomicU64>,
     script: Script,
     tally: Tally,
 }
 
 impl Sender {
-    fn new(options: Options, run: &str, next: Arc<AtomicU64>) -> Self {
+    fn new(options: Options, connector: &Connector, run: &str, next: Arc<AtomicU64>) -> Self {
         let transfer = if options.bdat { Transfer::Bdat } else { Transfer::Data };
         let script = Script::new(run, options.size, options.recipients, transfer);
-        Self { options, next, script, tally: Tally::default() }
+        Self { options, connector: connector.clone(), next, script, tally: Tally::default() }
     }
 
     async fn run(mut self, deadline: tokio::time::Instant) -> Tally {
@@ -185,7 +191,7 @@ impl Sender {
 
     /// One connection, from the message `first` on. A fault ends it; its message is not tried again.
     async fn session(&mut self, first: u64) -> Result<(), Fault> {
-        let mut connection = Connection::open(self.options.to).await?;
+        let mut connection = Connection::open(self.options.to, &self.connector).await?;
         let mut number = Some(first);
         let mut sent = 0;
         while let Some(this) = number {

@@ -12,6 +12,7 @@ mod load;
 mod message;
 mod peers;
 mod process;
+mod secure;
 mod sink;
 mod verdict;
 

@@ -1,6 +1,7 @@
 //! The processes that `compare` sets against each other: it starts them, waits until they are ready, and ends them.
 
 use crate::message::DOMAIN;
+use crate::secure::{self, Layer};
 use crate::sink::Stats;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
@@ -27,16 +28,28 @@ impl Peer {
     }
 
     /// The yardstick, posting to `sink`.
-    pub(crate) fn floor(sink: SocketAddr, folder: &Path) -> Result<Self> {
-        Self::of_this_program("floor", &["--to", &format!("http://{sink}/inbound")], folder)
+    pub(crate) fn floor(sink: SocketAddr, folder: &Path, layer: Layer) -> Result<Self> {
+        let to = format!("http://{sink}/inbound");
+        let tls = match layer {
+            Layer::Plain => None,
+            Layer::Tls => Some("--tls"),
+        };
+        let arguments: Vec<&str> = ["--to", &to].into_iter().chain(tls).collect();
+        Self::of_this_program("floor", &arguments, folder)
     }
 
     /// `mailchute serve` on manifests of our own, posting to `sink`.
-    pub(crate) fn mailchute(program: &Path, sink: SocketAddr, folder: &Path, sessions: u64) -> Result<Self> {
+    pub(crate) fn mailchute(
+        program: &Path,
+        sink: SocketAddr,
+        folder: &Path,
+        sessions: u64,
+        layer: Layer,
+    ) -> Result<Self> {
         let address = free_port()?;
         let manifests = folder.join(format!("manifests-{}", address.port()));
         fs::create_dir(&manifests)?;
-        fs::write(manifests.join("bench.yaml"), manifest(address.port(), sink, sessions))?;
+        fs::write(manifests.join("bench.yaml"), manifest(address.port(), sink, sessions, layer)?)?;
         let log = folder.join(format!("mailchute-{}.log", address.port()));
         let output = File::create(&log)?;
         let child = Command::new(program)
@@ -48,7 +61,7 @@ impl Peer {
             .spawn()
             .with_context(|| format!("can't start {}", program.display()))?;
         let mut peer = Self { child, address, log };
-        peer.wait_for_greeting()?;
+        peer.wait_for_greeting(layer)?;
         Ok(peer)
     }
 
@@ -83,9 +96,9 @@ impl Peer {
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
 
-    fn wait_for_greeting(&mut self) -> Result<()> {
+    fn wait_for_greeting(&mut self, layer: Layer) -> Result<()> {
         let started = Instant::now();
-        while !greets(self.address) {
+        while !greets(self.address, layer) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log_tail());
             }
@@ -116,8 +129,11 @@ pub(crate) fn stats(sink: SocketAddr) -> Result<Stats> {
     Ok(serde_json::from_str(body)?)
 }
 
-fn greets(address: SocketAddr) -> bool {
-    let greeting = || -> std::io::Result<[u8; 4]> {
+fn greets(address: SocketAddr, layer: Layer) -> bool {
+    let greeting = || -> Result<[u8; 4]> {
+        if layer == Layer::Tls {
+            return secure::greeting(address);
+        }
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         let mut greeting = [0; 4];
@@ -133,8 +149,18 @@ fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn manifest(port: u16, sink: SocketAddr, sessions: u64) -> String {
-    format!(
+fn manifest(port: u16, sink: SocketAddr, sessions: u64, layer: Layer) -> Result<String> {
+    let (tls, secret) = match layer {
+        Layer::Plain => ("{mode: Disabled}", String::new()),
+        Layer::Tls => {
+            let (certificate, key) = secure::pem()?;
+            let data = serde_json::json!({"tls.crt": certificate, "tls.key": key});
+            let secret =
+                format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: bench}}\nstringData: {data}\n");
+            ("{mode: Implicit, certificateRefs: [{name: bench}]}", secret)
+        }
+    };
+    Ok(format!(
         r#"apiVersion: mailchute.dev/v1alpha1
 kind: MailGateway
 metadata: {{name: bench}}
@@ -144,6 +170,7 @@ spec:
   - name: mx
     port: {port}
     profile: MX
+    tls: {tls}
     limits: {{sessions: {sessions}}}
     connection: {{perClient: {{sessions: {sessions}}}}}
   domains:
@@ -165,6 +192,6 @@ kind: MailBackend
 metadata: {{name: sink}}
 spec:
   http: {{url: "http://{sink}/inbound"}}
-"#
-    )
+{secret}"#
+    ))
 }
