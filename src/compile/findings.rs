@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::api::ApiKind;
-use crate::plan::{Finding, ObjectName, Reason};
+use crate::plan::{Finding, ObjectName, Reason, shown};
 
 /// What has been found so far.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ impl Findings {
             severity: reason.severity(),
             reason,
             object: format!("{} {name}", kind.name()),
-            field: field.into(),
-            message: message.into(),
+            field: shown(&field.into()),
+            message: shown(&message.into()),
         });
     }
 
@@ -76,4 +76,18 @@ fn natural(field: &str) -> String {
         }
     }
     padded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_stays_on_its_line() {
+        let mut findings = Findings::default();
+        let object = (ApiKind::Route, &ObjectName::new("app", "orders"));
+        findings.report(object, Reason::Invalid, "spec", "a\nerror: \u{1b}[2Jb");
+        let found = findings.finish();
+        assert_eq!(found[0].to_string(), r"error: MailRoute app/orders: spec: Invalid: a\nerror: \u{1b}[2Jb");
+    }
 }

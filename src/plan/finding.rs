@@ -95,6 +95,16 @@ impl Finding {
     }
 }
 
+/// A text as it may be told: on one line, with control characters as escapes. What is quoted of a
+/// configuration may hold any.
+pub fn shown(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {

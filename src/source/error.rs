@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::plan::shown;
+
 /// One thing that is wrong with a file. Never holds a value of a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SourceError {
@@ -19,12 +21,6 @@ impl SourceError {
     pub(super) fn new(file: &Path, place: Option<(u64, u64)>, problem: &str) -> Self {
         Self { file: file.to_owned(), place, problem: shown(problem) }
     }
-}
-
-/// A text on one line, with its control characters as escapes.
-pub(super) fn shown(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(shown).collect()
 }
 
 /// `file:line:column: problem`.

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 
-use super::error::{SourceError, Unreadable, shown};
+use super::error::{SourceError, Unreadable};
 use super::object::{self, Document};
 use super::yaml;
 use crate::compile::Snapshot;
-use crate::plan::{Finding, Reason};
+use crate::plan::{Finding, Reason, shown};
 
 /// What files hold.
 #[derive(Debug, Clone, PartialEq, Default)]
