@@ -134,7 +134,7 @@ fn ends_a_group(sent: &[u8]) -> bool {
     let has = |text: &[u8], verb: &[u8]| text.windows(verb.len()).any(|word| word.eq_ignore_ascii_case(verb));
     let last = [&b"DATA"[..], b"EHLO", b"HELO", b"LHLO", b"STARTTLS", b"XCLIENT"];
     // Behind AUTH any line may be the answer to a challenge.
-    last.iter().any(|verb| has(line, verb)) || has(sent, b"AUTH ")
+    last.iter().any(|verb| has(line, verb)) || has(sent, b"AUTH")
 }
 
 fn answer(question: &Question, accepted: u32, choice: u8) -> Answer {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::dialogue::is_well_formed;
 use super::input::Input;
@@ -92,7 +92,7 @@ fn is_fit(reply: &Reply, envelope: &Envelope) {
 fn confirms(answer: &Answer) -> bool {
     let complete = matches!(answer.end, End::Framed | End::Enough);
     if answer.headers.contains_key(CONTENT_TYPE) {
-        let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let document = serde_json::from_slice(&answer.body).ok();
         return answer.end == End::Framed && document.is_some_and(|document| accepts(answer, &document));
     }
     if let Some(reply) = answer.headers.get("mailchute-reply") {
@@ -102,15 +102,33 @@ fn confirms(answer: &Answer) -> bool {
     complete && answer.status.is_success()
 }
 
+/// What a document says of acceptance.
+#[derive(Deserialize)]
+struct Document {
+    version: u64,
+    reply: Option<Said>,
+    #[serde(default)]
+    recipients: Vec<Said>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    action: String,
+    code: Option<u16>,
+}
+
 /// The document is of the version that is known, and by itself or by the status says yes somewhere and
 /// no nowhere.
-fn accepts(answer: &Answer, document: &Value) -> bool {
-    let no = Vec::new();
-    let lines = document["recipients"].as_array().unwrap_or(&no);
-    let yes = |line: &Value| line["action"] == "accept" && (line["code"].is_null() || line["code"] == 250);
-    let general =
-        document["reply"]["code"] == 250 || (document["reply"].is_null() && answer.status.is_success());
-    document["version"] == 1 && lines.iter().all(yes) && (general || !lines.is_empty())
+fn accepts(answer: &Answer, document: &Document) -> bool {
+    let yes = |line: &Said| line.action == "accept" && line.code.is_none_or(|code| code == 250);
+    let general = match &document.reply {
+        Some(reply) => reply.code == Some(250),
+        None => answer.status.is_success(),
+    };
+    document.version == 1
+        && document.recipients.iter().all(yes)
+        && (general || !document.recipients.is_empty())
 }
 
 fn envelope(choice: u8) -> Envelope {
