@@ -101,6 +101,11 @@ impl FrontEnd {
         until_true(&format!("{words:?} is {value}"), || same(self.metric(words)));
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// What it has written.
     pub(crate) fn log(&self) -> String {
         self.running.log()

@@ -27,6 +27,11 @@ impl Running {
         Self { child, log: log.to_owned() }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `ready` holds; that it ends instead is a failure.
     pub(crate) fn wait_until(&mut self, ready: impl Fn() -> bool) {
         until_true("the program is ready", || {
