@@ -55,8 +55,8 @@ pub(super) const GATEWAY: &[Rule] = &[
         cel: "has(self.auth) || self.listeners.all(l, \
               (has(l.auth) && has(l.auth.mode) ? l.auth.mode : (l.profile == 'Submission' ? 'Require' : 'Disabled')) \
               == 'Disabled')",
-        message: "a listener takes AUTH (profile Submission does unless told otherwise), so auth.credentialsSecretRef \
-                  is needed",
+        message: "a listener takes AUTH (profile Submission does unless told otherwise), so the gateway needs \
+                  spec.auth.credentialsSecretRef",
     },
 ];
 

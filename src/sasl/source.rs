@@ -33,7 +33,7 @@ pub enum FlawKind {
     #[error("is not text")]
     NotText,
     /// No colon, or nothing before it.
-    #[error("is neither a hash nor has it lines name:hash")]
+    #[error("is neither a hash (argon2, bcrypt, SCRAM-SHA-256) nor has it lines name:hash")]
     NoName,
     /// Something SASLprep prohibits.
     #[error("has a name that can't be used: SASLprep prohibits it")]

@@ -182,14 +182,16 @@ fn failure(
 
 /// The message, less names that are Rust's and not the writer's.
 fn in_words(message: &str) -> String {
-    let numbers = [
+    let words = [
+        // What serde says of one word of a list.
+        ("expected string or map", "expected text; numbers, true and false are text in quotes only"),
         ("expected u8", "expected a whole number from 0 to 255"),
         ("expected u16", "expected a whole number from 0 to 65535"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected u64", "expected a whole number, 0 or more"),
         ("expected i32", "expected a whole number"),
     ];
-    let found = numbers
+    let found = words
         .iter()
         .find_map(|(rust, words)| message.strip_suffix(rust).map(|before| format!("{before}{words}")));
     found.unwrap_or_else(|| message.to_owned())

@@ -91,6 +91,7 @@ fn errors_name_line_and_column() {
     let spec = "spec:\n  maxInFlight: 3\n  http: {ulr: x, url: \"http://x.test/\"}\n";
     let field = BACKEND.replace("spec: {http: {url: \"http://x.test/\"}}\n", spec);
     let bad_type = BACKEND.replace("spec: {", "spec: {limits: {maxInFlight: many}, ");
+    let bad_word = BACKEND.replace("spec: {http: {", "spec: {http: {format: 1.2, ");
     let bad_range = bad_type.replace("many", "-1");
     for (text, expected) in [
         (&*field, &["5:16: unknown field spec.maxInFlight", "6:15: unknown field spec.http.ulr"][..]),
@@ -98,6 +99,10 @@ fn errors_name_line_and_column() {
         (
             &bad_range,
             &["4:30: spec.limits.maxInFlight: invalid value: integer `-1`, expected a whole number"],
+        ),
+        (
+            &bad_word,
+            &["4:23: spec.http.format: invalid type: floating point `1.2`, expected text; numbers, true"],
         ),
         ("a: [1\nb: 2\n", &["2:"]),
         ("a: 1\na: 2\n", &["2:1: duplicate mapping key: a"]),
