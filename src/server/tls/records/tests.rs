@@ -1,3 +1,5 @@
+//! Records against a client of rustls, at every split and where a record was changed.
+
 use std::io::{Read, Write};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
