@@ -44,7 +44,8 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
     let smtp = front_end.addresses();
-    let inbox = Inbox::new(&inbox::Options::new(smtp.first().copied().unwrap_or(arguments.smtp)));
+    let inbox =
+        Inbox::new(&inbox::Options::new(smtp.first().map_or(arguments.smtp, |(_, address)| *address)));
     let (stop, stops) = stops();
     let arrivals = inbox.arrivals();
     let servers = [
@@ -94,11 +95,14 @@ fn built_in(smtp: SocketAddr, page: &str) -> Result<Config, Failure> {
 }
 
 /// `example` is a recipient who is taken for sure, if there is one.
-fn announce(smtp: &[SocketAddr], (page, admin): &(String, String), example: Option<&str>) {
+fn announce(smtp: &[(Arc<str>, SocketAddr)], (page, admin): &(String, String), example: Option<&str>) {
     let mut text = "Mailchute is ready.\n\n".to_owned();
-    for address in smtp {
-        let hint = example.map(|to| format!("   e.g. swaks --server {address} --to {to}"));
-        text.push_str(&format!("  send mail to  {address}{}\n", hint.unwrap_or_default()));
+    for (listener, address) in smtp {
+        let hint = match example {
+            Some(to) => format!("e.g. swaks --server {address} --to {to}"),
+            None => format!("listener {listener}"),
+        };
+        text.push_str(&format!("  send mail to  {address}   {hint}\n"));
     }
     text.push_str(&format!("  read it at    {page}/\n  metrics at    {admin}/metrics\n\n"));
     text.push_str("Each message is listed here as it comes. Stop with Ctrl-C.\n");

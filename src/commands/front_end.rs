@@ -47,9 +47,9 @@ impl FrontEnd {
         Ok(front_end)
     }
 
-    /// Where it listens.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.server.addresses().into_iter().map(|(_, address)| address).collect()
+    /// Where each listener is: its name and address.
+    pub(super) fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
+        self.server.addresses()
     }
 
     /// Follows the manifests, where there are any, until `stopped`; then drains.
