@@ -151,7 +151,6 @@ impl Connection<'_> {
                     if let Err(error) = self.secure(socket, Arc::clone(server)).await {
                         return Ok(Ending::Unsecured(error));
                     }
-                    self.engine.tls();
                     continue;
                 }
                 Done::Close => return Ok(Ending::Closed(outcome)),
@@ -290,6 +289,7 @@ impl Connection<'_> {
     async fn secure(&mut self, socket: &mut Socket, server: Arc<TlsServer>) -> Result<(), HandshakeError> {
         let tls = socket.start_tls(&server).await?;
         self.pipeline.tls(tls);
+        self.engine.tls();
         self.tls = TlsOffer::None;
         Ok(())
     }

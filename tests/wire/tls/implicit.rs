@@ -13,6 +13,7 @@ fn the_greeting_comes_inside_tls() {
     assert_eq!(client.reply().code, 220);
     let hello = client.expect("EHLO client.example", 250).text();
     assert!(!hello.contains("STARTTLS"), "{hello}");
+    assert!(client.expect("STARTTLS", 503).text().contains("already"));
     assert_eq!(client.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
     client.expect("QUIT", 221);
     // The end is told inside TLS, too: anything else would be an error.
