@@ -149,15 +149,16 @@ impl Place {
     pub(super) fn claim(&mut self, client: IpAddr, per_client: u32) -> Result<(), Reply> {
         let Held::Session { room, client: held } = &mut self.held else { return Ok(()) };
         let client = Network::of(client);
-        let before = room.add(client);
-        if let Some(former) = held.replace(client) {
+        // First out, then in: who is the same client as before counts once.
+        if let Some(former) = held.take() {
             room.remove(former);
         }
+        let before = room.add(client);
         if per_client > 0 && before >= per_client as usize {
-            held.take();
             room.remove(client);
             return Err(reply::TOO_MANY_SESSIONS_FROM_CLIENT);
         }
+        *held = Some(client);
         Ok(())
     }
 
@@ -252,6 +253,7 @@ mod tests {
         assert!(matches!(admit(&room, a, 10, 1), Admission::Welcome(_)));
         assert_eq!(reply(&admit(&room, b, 10, 1)), Some(&reply::TOO_MANY_SESSIONS_FROM_CLIENT));
         let Admission::Welcome(mut other) = admit(&room, a, 10, 2) else { panic!("there is room") };
+        assert_eq!(moved.claim(b, 1), Ok(()), "it counts once, however often it says so");
         assert_eq!(other.claim(b, 1), Err(reply::TOO_MANY_SESSIONS_FROM_CLIENT));
         drop((moved, other));
         assert!(room.clients.lock().unwrap().is_empty());
