@@ -56,6 +56,13 @@ impl Peer {
         self.known().tls = Some(tls);
     }
 
+    /// Forgets whose certificate it was shown; the TLS session stays.
+    pub fn forget_certificate(&mut self) {
+        if let Some(tls) = self.known.as_mut().and_then(|known| known.tls.as_mut()) {
+            Arc::make_mut(tls).client_identity = None;
+        }
+    }
+
     /// Says who has signed in.
     pub fn set_login(&mut self, login: Option<Arc<str>>) {
         self.known().login = login;

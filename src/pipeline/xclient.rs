@@ -4,27 +4,35 @@
 //! nothing of it, so that one connection may carry one client after another.
 
 use super::session::Session;
-use crate::mail::{Greeting, GreetingName, Protocol};
+use crate::mail::{Client, Greeting, GreetingName, Protocol};
 use crate::smtp::{Answer, Xclient};
 
-/// What XCLIENT has said of the greeting. "The SMTP server must not reset attributes that were received
-/// with the last XCLIENT command. This includes HELO or PROTO attributes": they stand in place of what
-/// the peer says in its own.
-#[derive(Debug, Clone, Default)]
+/// What the last XCLIENT has said of the greeting. "The SMTP server must not reset attributes that were
+/// received with the last XCLIENT command. This includes HELO or PROTO attributes": they stand in place
+/// of what the peer says in its own.
+#[derive(Debug, Clone)]
 pub(super) struct Told {
+    /// Who says it.
+    peer: Client,
     name: Option<GreetingName>,
     protocol: Option<Protocol>,
 }
 
 impl Session {
-    /// Believes what XCLIENT says, and asks anew whether such a client may come in.
+    /// Believes what XCLIENT says, and asks of a client that has an address whether it may come in. One
+    /// that is named by several commands comes in once.
     pub(super) fn xclient(&mut self, said: Xclient) -> Answer {
         self.abandoned();
         self.greeting = None;
         self.forget_refused();
-        // An address that the peer does not know leaves its own: that much is certain.
-        if let Some(address) = said.address.flatten() {
-            self.peer.client.address = address.to_canonical();
+        let peer = self.told.as_ref().map_or(self.peer.client, |told| told.peer);
+        self.told = Some(Box::new(Told { peer, name: said.helo.flatten(), protocol: said.protocol }));
+        // It is the peer's own.
+        self.peer.forget_certificate();
+        if let Some(address) = said.address {
+            // An address that the peer does not know leaves its own: that much is certain.
+            let client = address.map(|address| Client { address: address.to_canonical(), port: 0 });
+            self.peer.client = client.unwrap_or(peer);
             // The name of another address.
             self.peer.set_name(None);
         }
@@ -36,15 +44,10 @@ impl Session {
         }
         // RFC 4954 §4: who has signed in before was another client, or the peer itself.
         self.peer.set_login(said.login.flatten());
-        let told = self.told.get_or_insert_default();
-        if let Some(helo) = said.helo {
-            told.name = helo;
-        }
-        if let Some(protocol) = said.protocol {
-            told.protocol = Some(protocol);
-        }
-        let Some(listener) = self.listener() else { return Answer::Accept };
-        match self.door.admit(&listener, self.peer.client.address) {
+        let (Some(address), Some(listener)) = (said.address.flatten(), self.listener()) else {
+            return Answer::Accept;
+        };
+        match self.door.admit(&listener, address.to_canonical()) {
             Ok(()) => Answer::Accept,
             Err(reply) => Answer::Refuse(reply),
         }
@@ -52,10 +55,13 @@ impl Session {
 
     /// A greeting, as far as XCLIENT has not said better.
     pub(super) fn greet(&mut self, greeting: Greeting) {
-        let told = self.told.as_deref().cloned().unwrap_or_default();
-        self.greeting = Some(Box::new(Greeting {
-            protocol: told.protocol.unwrap_or(greeting.protocol),
-            name: told.name.unwrap_or(greeting.name),
+        let Greeting { protocol, name } = greeting;
+        self.greeting = Some(Box::new(match self.told.as_deref() {
+            None => Greeting { protocol, name },
+            Some(told) => Greeting {
+                protocol: told.protocol.unwrap_or(protocol),
+                name: told.name.clone().unwrap_or(name),
+            },
         }));
     }
 }

@@ -109,3 +109,44 @@ fn connections_a_minute_are_counted_for_the_client_that_was_named() {
     let check = r#"check="connection_rate""#;
     front_end.wait_for_metric(&["policy_checks_total", check, r#"outcome="refuse""#], 1.0);
 }
+
+#[test]
+fn a_client_that_is_named_in_several_commands_counts_once() {
+    let limits = "connection: {perClient: {sessions: 1, connectionsPerMinute: 1}}";
+    let (front_end, backend) = listening(&format!("{TRUSTED}, {limits}"));
+    let mut peer = Client::greeted(front_end.smtp);
+    peer.expect("XCLIENT NAME=client.example ADDR=192.0.2.7 PORT=4321", 220);
+    peer.expect("EHLO peer.example", 250);
+    peer.expect("XCLIENT HELO=helo.example PROTO=ESMTP", 220);
+    peer.expect("EHLO peer.example", 250);
+    assert_eq!(peer.send("a@client.example", &["b@example.org"], MESSAGE).code, 250);
+    let event = &backend.wait_for(1)[0];
+    let told = ["ce-clientip", "ce-clientname", "ce-helo"].map(|name| event.header(name));
+    assert_eq!(told, ["192.0.2.7", "client.example", "helo.example"]);
+}
+
+#[test]
+fn nothing_that_was_said_of_one_client_is_told_of_the_next() {
+    let (front_end, backend) = listening(TRUSTED);
+    let mut peer = Client::greeted(front_end.smtp);
+    for named in [
+        "NAME=client.example ADDR=192.0.2.7 PORT=4321 PROTO=SMTP HELO=helo.example LOGIN=alice",
+        "ADDR=192.0.2.8",
+        "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE]",
+    ] {
+        peer.expect(&format!("XCLIENT {named}"), 220);
+        peer.expect("EHLO peer.example", 250);
+        assert_eq!(peer.send("a@client.example", &["b@example.org"], MESSAGE).code, 250);
+    }
+    let told: Vec<_> = backend
+        .wait_for(3)
+        .iter()
+        .map(|event| {
+            ["ce-clientip", "ce-clientname", "ce-helo", "ce-protocol", "ce-authid"]
+                .map(|name| event.header(name).to_owned())
+        })
+        .collect();
+    assert_eq!(told[0], ["192.0.2.7", "client.example", "helo.example", "SMTP", "alice"]);
+    assert_eq!(told[1], ["192.0.2.8", "", "peer.example", "ESMTP", ""]);
+    assert_eq!(told[2], ["127.0.0.1", "", "peer.example", "ESMTP", ""]);
+}

@@ -64,3 +64,20 @@ fn a_resumed_session_is_still_that_client() {
     }
     scene.handshakes(&["resumed"], 2.0);
 }
+
+#[test]
+fn a_certificate_is_that_of_the_peer_and_of_no_client_that_it_names() {
+    let scene = Scene::with_arguments(FIELDS, ", xclient: {trustedCIDRs: [127.0.0.0/8]}", &[]);
+    let tls = Tls::showing(&scene.authority.client("someone", &["proxy.example"]));
+    let (mut peer, _) = tls.start(scene.front_end.smtp, "mx.example.org").unwrap();
+    peer.expect("EHLO proxy.example", 250);
+    assert_eq!(peer.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+    peer.expect("XCLIENT ADDR=192.0.2.1", 220);
+    peer.expect("EHLO proxy.example", 250);
+    assert_eq!(peer.send(SENDER, &[RECIPIENT], MESSAGE).code, 250);
+    let received = scene.backend.wait_for(2);
+    let told = received
+        .iter()
+        .map(|event| ["ce-tlsversion", "ce-tlsclientidentity"].map(|name| event.header(name).to_owned()));
+    assert_eq!(told.collect::<Vec<_>>(), [["TLSv1.3", "proxy.example"], ["TLSv1.3", ""]]);
+}
