@@ -40,6 +40,19 @@ impl Door {
     ///
     /// The reply that turns it away.
     pub fn admit(&self, listener: &Listener, client: IpAddr) -> Result<(), Reply> {
+        self.let_in(listener, client)?;
+        let rate = listener.rates.connections_per_minute;
+        let counts = self.counts();
+        let within = self.within(Check::ConnectionRate, &counts.connections, rate, client);
+        if within { Ok(()) } else { Err(reply::TOO_MANY_CONNECTIONS_FROM_CLIENT) }
+    }
+
+    /// Whether a client may come in by its address, however often it comes.
+    ///
+    /// # Errors
+    ///
+    /// The reply that turns it away.
+    pub fn let_in(&self, listener: &Listener, client: IpAddr) -> Result<(), Reply> {
         let access = &listener.access;
         if !(access.allow.is_empty() && access.deny.is_empty()) {
             let started = Instant::now();
@@ -50,10 +63,7 @@ impl Door {
                 return Err(reply::ACCESS_DENIED);
             }
         }
-        let rate = listener.rates.connections_per_minute;
-        let counts = self.counts();
-        let within = self.within(Check::ConnectionRate, &counts.connections, rate, client);
-        if within { Ok(()) } else { Err(reply::TOO_MANY_CONNECTIONS_FROM_CLIENT) }
+        Ok(())
     }
 
     /// Whether a client may send one message more.

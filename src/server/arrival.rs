@@ -5,7 +5,8 @@
 //! ```
 //!
 //! All is decided by the address of the client, not of the proxy in front of it. A proxy that speaks for
-//! itself is no client: it is served, and counts for no limit, rate or session.
+//! itself is no client: it is served, and counts for no limit, rate or session. A peer that is trusted to
+//! name clients by XCLIENT has to be allowed; it is counted once it names one, for that one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,9 +76,14 @@ impl Arrival {
         if let Some(reply) = refusal {
             return Admission::Refused(reply, place);
         }
-        let admitted = self.door.admit(&self.listener, client.address);
-        let admitted =
-            admitted.and_then(|()| place.claim(client.address, self.listener.max_sessions_per_client));
+        let (listener, address) = (&*self.listener, client.address);
+        let admitted = if listener.xclient.contains(address) {
+            // Who is about to name its clients is counted as those: through it come many.
+            self.door.let_in(listener, address)
+        } else {
+            let admitted = self.door.admit(listener, address);
+            admitted.and_then(|()| place.claim(address, listener.max_sessions_per_client))
+        };
         match admitted {
             Ok(()) => Admission::Welcome(place),
             Err(reply) => place.turn_away(reply),

@@ -150,3 +150,15 @@ fn nothing_that_was_said_of_one_client_is_told_of_the_next() {
     assert_eq!(told[1], ["192.0.2.8", "", "peer.example", "ESMTP", ""]);
     assert_eq!(told[2], ["127.0.0.1", "", "peer.example", "ESMTP", ""]);
 }
+
+#[test]
+fn a_peer_is_counted_for_the_clients_that_it_names_and_not_for_itself() {
+    let limits = "connection: {perClient: {sessions: 1, connectionsPerMinute: 1}}";
+    let (front_end, _backend) = listening(&format!("{TRUSTED}, {limits}"));
+    let mut peers: Vec<Client> = (0..3).map(|_| Client::greeted(front_end.smtp)).collect();
+    for (peer, (client, code)) in
+        peers.iter_mut().zip([("192.0.2.1", 220), ("192.0.2.2", 220), ("192.0.2.1", 421)])
+    {
+        peer.expect(&format!("XCLIENT ADDR={client}"), code);
+    }
+}
