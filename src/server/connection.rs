@@ -127,10 +127,8 @@ impl Connection<'_> {
         let (mut out, mut pace) = (Vec::new(), Pace::default());
         let mut outcome = SessionOutcome::Disconnected;
         let (mut draining, mut in_data) = (false, false);
-        if let TlsOffer::Implicit(server) = &self.tls
-            && let Err(error) = self.secure(socket, Arc::clone(server)).await
-        {
-            return Ok(Ending::Unsecured(error));
+        if let Some(ending) = self.begin(socket).await {
+            return Ok(ending);
         }
         loop {
             let done = self.act(socket, &mut out, &mut outcome).await?;
@@ -283,6 +281,18 @@ impl Connection<'_> {
     fn claim(&mut self) -> Answer {
         let client = self.pipeline.client().address;
         self.place.claim(client, self.per_client).map_or_else(Answer::Refuse, |()| Answer::Accept)
+    }
+
+    /// Implicit TLS comes before all else. Until it is there nothing can be said, so a front-end that goes
+    /// away waits for nobody.
+    async fn begin(&mut self, socket: &mut Socket) -> Option<Ending> {
+        let TlsOffer::Implicit(server) = &self.tls else { return None };
+        let (server, mut phases) = (Arc::clone(server), self.phases.clone());
+        tokio::select! {
+            biased;
+            () = reached(&mut phases, Phase::Draining) => Some(Ending::Closed(SessionOutcome::Drained)),
+            secured = self.secure(socket, server) => secured.err().map(Ending::Unsecured),
+        }
     }
 
     /// From here on all is said inside TLS, and what was said before is forgotten.

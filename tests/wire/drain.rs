@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, stuffed};
 use crate::support::front_end::FrontEnd;
 use crate::support::recorder::Recorder;
+use crate::support::scene::Scene;
 use crate::support::until::until_true;
 
 const MESSAGE: &[u8] = b"Message-ID: <1@client.example>\r\n\r\nOne.\r\n";
@@ -21,6 +23,20 @@ fn an_idle_session_is_told_unasked_and_the_exit_code_is_0() {
     assert_eq!((reply.code, reply.lines[0].get(..5)), (421, Some("4.3.2")));
     assert_eq!(client.rest(), "");
     assert_eq!(front_end.wait().code(), Some(0));
+}
+
+#[test]
+fn who_has_not_shaken_hands_is_not_waited_for() {
+    let mut scene = Scene::with_arguments("mode: Implicit", "", &["--drain-delay", "0s"]);
+    let mut client = Client::connect(scene.front_end.smtp).unwrap();
+    // The beginning of a record.
+    client.write(b"\x16\x03\x01").unwrap();
+    scene.front_end.wait_for_metric(&["mailchute_smtp_sessions_active"], 1.0);
+    let told = Instant::now();
+    scene.front_end.terminate();
+    assert_eq!(client.rest(), "");
+    assert_eq!(scene.front_end.wait().code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(20), "that is how long a handshake may take, or longer");
 }
 
 #[test]
