@@ -29,7 +29,8 @@ pub(super) fn xclient(argument: &[u8]) -> Result<Xclient, Reply> {
 }
 
 fn take(said: &mut Xclient, name: &[u8], value: &[u8]) -> Option<()> {
-    let text = xtext::printable(value, false).filter(|text| text.len() <= MAX_VALUE)?;
+    let text = xtext::printable(value, false).or_else(|| as_it_is(value));
+    let text = text.filter(|text| text.len() <= MAX_VALUE)?;
     let unavailable = ["[UNAVAILABLE]", "[TEMPUNAVAIL]"].iter().any(|word| text.eq_ignore_ascii_case(word));
     let known = (!unavailable).then_some(&*text);
     match name {
@@ -44,6 +45,12 @@ fn take(said: &mut Xclient, name: &[u8], value: &[u8]) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
+
+/// A value that is no xtext. Some peers encode nothing, so Postfix takes it to mean what it says.
+fn as_it_is(value: &[u8]) -> Option<Box<str>> {
+    let text = std::str::from_utf8(value).ok()?;
+    (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| text.into())
 }
 
 /// `Some(None)` where the value is unavailable; `None` where it is malformed.
