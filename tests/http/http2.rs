@@ -143,6 +143,18 @@ async fn closed_before_the_first_octet_of_an_answer() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_answered_nothing_yet_is_no_reused_one() {
+    let (server, live) = server(100, [Act::Hang, Act::Close, Act::Answer(200, "")]).await;
+    let first = one();
+    let second = async {
+        server.wait_heard(1).await;
+        assert_eq!(deliver(&live, &with_retries(2)).await, failed(Cause::Reset));
+    };
+    assert_eq!(tokio::join!(deliver(&live, &first), second).0, failed(Cause::Reset));
+    assert_eq!(connections(&server), [0, 0]);
+}
+
+#[tokio::test]
 async fn half_an_answer_confirms_nothing() {
     for how in [Truncation::End, Truncation::Reset, Truncation::Close] {
         let (server, live) = server(100, [Act::Truncate(how), Act::Answer(200, "")]).await;

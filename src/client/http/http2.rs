@@ -39,8 +39,8 @@ pub(super) struct Connection {
 pub(super) struct Shared {
     /// Streams that are open, or about to be.
     streams: AtomicUsize,
-    /// Requests so far.
-    requests: AtomicUsize,
+    /// Requests that were answered so far.
+    answered: AtomicUsize,
     /// It did not answer a ping.
     dead: AtomicBool,
     /// When the last stream was closed.
@@ -64,7 +64,7 @@ impl Connection {
         let (sender, connection) = built.map_err(|error| unreachable(format!("HTTP/2: {error}")))?;
         let shared = Arc::new(Shared {
             streams: AtomicUsize::new(0),
-            requests: AtomicUsize::new(0),
+            answered: AtomicUsize::new(0),
             dead: AtomicBool::new(false),
             quiet_since: Mutex::new(Instant::now()),
             read,
@@ -180,7 +180,7 @@ pub(super) async fn exchange<B: Content>(
     mut slot: Slot,
     request: Request<B>,
 ) -> Result<(response::Parts, Answer<B>), Fault> {
-    let mut now = Sent { earlier: slot.shared.requests.fetch_add(1, Ordering::AcqRel), read: 0 };
+    let mut now = Sent { earlier: slot.shared.answered.load(Ordering::Acquire), read: 0 };
     if let Err(error) = poll_fn(|cx| slot.sender.poll_ready(cx)).await {
         return Err(now.unsent(&error));
     }
@@ -195,6 +195,7 @@ pub(super) async fn exchange<B: Content>(
     let mut upload = Upload { stream, body, chunk: Bytes::new(), sent: ended, over: false };
     let answered = answer(&mut upload, response).await;
     let (parts, incoming) = answered.map_err(|error| now.fault(&error, &slot.shared))?.into_parts();
+    slot.shared.answered.fetch_add(1, Ordering::AcqRel);
     Ok((parts, Answer { incoming, upload, _slot: slot }))
 }
 
@@ -216,7 +217,7 @@ async fn answer<B: Content>(
 
 /// The moment at which a request was sent.
 struct Sent {
-    /// Requests sent on the connection before.
+    /// Requests that the connection had answered before: it is a reused one.
     earlier: usize,
     /// Octets read on the connection before.
     read: u64,
