@@ -234,6 +234,19 @@ async fn an_early_confirmation_still_gets_the_whole_message() {
 }
 
 #[tokio::test]
+async fn an_early_confirmation_that_is_withdrawn_confirms_nothing() {
+    let (_server, live) = server(100, [Act::AnswerEarlyAndReset(200, Reason::INTERNAL_ERROR)]).await;
+    assert_eq!(deliver(&live, &large()).await, failed(Cause::Reset));
+}
+
+/// RFC 9113 §8.1: with NO_ERROR a server says that it needs no more of the request.
+#[tokio::test]
+async fn an_early_confirmation_that_needs_no_more_confirms() {
+    let (_server, live) = server(100, [Act::AnswerEarlyAndReset(200, Reason::NO_ERROR)]).await;
+    assert_eq!(deliver(&live, &large()).await, accepted());
+}
+
+#[tokio::test]
 async fn a_connection_on_which_nobody_is_left_is_found_by_pings() {
     let (server, live) = server(100, [Act::Cut, Act::Answer(200, "")]).await;
     let began = Instant::now();

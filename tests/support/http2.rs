@@ -29,6 +29,8 @@ pub(crate) enum Act {
     AnswerWhen(Arc<Notify>, u16),
     /// Answer with this status at once, then read what still comes.
     AnswerEarly(u16),
+    /// Answer with this status at once, read some of what still comes, then reset the stream.
+    AnswerEarlyAndReset(u16, Reason),
     /// Read it all; announce ten octets, send four, then do this.
     Truncate(Truncation),
     /// Refuse the stream unread.
@@ -234,6 +236,17 @@ impl Stream {
         true
     }
 
+    /// Reads more than the first window holds: what was said before has been sent then.
+    async fn read_some(&mut self) {
+        let mut left = 256 * 1024_usize;
+        while left > 0
+            && let Some(Ok(data)) = self.request.body_mut().data().await
+        {
+            self.request.body_mut().flow_control().release_capacity(data.len()).unwrap();
+            left = left.saturating_sub(data.len());
+        }
+    }
+
     fn answer(&mut self, status: u16, body: &'static str) {
         let head = Response::builder().status(status).body(()).unwrap();
         if let Ok(mut stream) = self.respond.send_response(head, body.is_empty())
@@ -252,7 +265,10 @@ impl Stream {
 
 impl Act {
     async fn perform(self, mut stream: Stream) {
-        let unread = matches!(self, Self::Refuse | Self::AnswerEarly(..) | Self::Hang | Self::Cut);
+        let unread = matches!(
+            self,
+            Self::Refuse | Self::AnswerEarly(..) | Self::AnswerEarlyAndReset(..) | Self::Hang | Self::Cut
+        );
         let unheard = matches!(self, Self::GoAwayBefore);
         let place = if unheard { None } else { Some(stream.note()) };
         if let Some(place) = place.filter(|_| !unread)
@@ -271,6 +287,11 @@ impl Act {
             Self::AnswerEarly(status) => {
                 stream.answer(status, "");
                 stream.read(place.unwrap()).await;
+            }
+            Self::AnswerEarlyAndReset(status, reason) => {
+                stream.answer(status, "");
+                stream.read_some().await;
+                stream.respond.send_reset(reason);
             }
             Self::Truncate(how) => stream.truncate(how).await,
             Self::Refuse => stream.respond.send_reset(Reason::REFUSED_STREAM),

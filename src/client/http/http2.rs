@@ -273,16 +273,9 @@ impl<B: Content> Answer<B> {
     /// does, whenever it came: a stream that is reset might be taken for a request that is withdrawn.
     pub(super) async fn data(&mut self, status: StatusCode) -> Option<Result<Bytes, String>> {
         let Self { incoming, upload, .. } = self;
-        let mut broken = false;
         poll_fn(|cx| {
-            let sending = match upload.poll(cx) {
-                _ if broken => false,
-                Poll::Ready(sent) => {
-                    broken = sent.is_err();
-                    false
-                }
-                Poll::Pending => true,
-            };
+            // That it can't be sent shows below.
+            let sending = upload.poll(cx).is_pending();
             match ready!(incoming.poll_data(cx)) {
                 Some(Ok(data)) => {
                     // Fails only where the stream is gone, which the next octets tell.
@@ -290,14 +283,24 @@ impl<B: Content> Answer<B> {
                     Poll::Ready(Some(Ok(data)))
                 }
                 Some(Err(error)) => Poll::Ready(Some(Err(error.to_string()))),
-                None if sending && status.is_success() => Poll::Pending,
-                None => {
-                    upload.over = upload.sent;
-                    Poll::Ready(None)
-                }
+                None if !status.is_success() => Poll::Ready(None),
+                None => match upload.stream.poll_reset(cx) {
+                    // RFC 9113 §8.1: the answer is whole, and the rest of the request not wanted.
+                    Poll::Ready(Ok(Reason::NO_ERROR)) => Poll::Ready(None),
+                    Poll::Ready(Ok(why)) => Poll::Ready(Some(Err(format!("reset behind its end: {why}")))),
+                    Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error.to_string()))),
+                    Poll::Pending if sending => Poll::Pending,
+                    Poll::Pending => Poll::Ready(None),
+                },
             }
         })
         .await
+    }
+
+    /// The answer was read to its end. What took the request gets all that was sent of it; of one that
+    /// was not taken nothing more is sent.
+    pub(super) fn finish(mut self, status: StatusCode) {
+        self.upload.over = self.upload.sent && status.is_success();
     }
 }
 
@@ -310,7 +313,7 @@ struct Upload<B> {
     chunk: Bytes,
     /// The end was sent.
     sent: bool,
-    /// So did the answer end.
+    /// So did the answer, which takes the request.
     over: bool,
 }
 

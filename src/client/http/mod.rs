@@ -247,8 +247,9 @@ impl<B: Content> Arriving<B> {
 
     /// The body was read to its end: what it came by may be used again.
     pub(crate) async fn finish(self) {
-        if let Coming::One(connection, _) = self.coming {
-            self.pool.put(connection, &self.headers).await;
+        match self.coming {
+            Coming::One(connection, _) => self.pool.put(connection, &self.headers).await,
+            Coming::Two(answer) => answer.finish(self.status),
         }
     }
 }
