@@ -139,9 +139,9 @@ impl<B: Content> Client<B> {
                 Taken::One(connection) => return Ok(Line::One(connection)),
                 Taken::Two(stream) => return Ok(Line::Two(stream)),
                 Taken::Dial(turn) => {
-                    let dialed = self.dial(patience, deadline).await;
                     // What fails for want of time says nothing to those who have more.
                     let shortened = Instant::now() + patience > deadline;
+                    let dialed = self.dial(patience, deadline).await;
                     if let (Some(turn), Err(fault)) = (&turn, &dialed)
                         && !(shortened && fault.kind == Kind::Timeout)
                     {
