@@ -173,7 +173,7 @@ impl Told<'_> {
         let other = if *sender_given { "" } else { " (none was given)" };
         row(out, "sender", format_args!("{sender}{null}{other}"))?;
         if let Some(client) = client {
-            row(out, "client", format_args!("{client}, on whom nothing here depends"))?;
+            self.tell_client(*client, out)?;
         }
         // Of a client that has done all that may be required: what it is, is told.
         let asking = Asking { sender, done: Require { tls: true, auth: true } };
@@ -190,6 +190,19 @@ impl Told<'_> {
             Some(key) => self.tell_contest(&key, &decision, out),
             None => Ok(()),
         }
+    }
+
+    /// Listeners that share their routes need not share who may connect.
+    fn tell_client(&self, client: IpAddr, out: &mut dyn Write) -> io::Result<()> {
+        let alike =
+            self.plan.listeners.iter().filter(|other| Arc::ptr_eq(&other.table, &self.listener.table));
+        let closed = alike.filter(|listener| !listener.access.admits(client));
+        let closed: Vec<&str> = closed.map(|listener| &*listener.name).collect();
+        if closed.is_empty() {
+            return row(out, "client", format_args!("{client}, who may connect"));
+        }
+        let (closed, reply) = (closed.join(", "), reply::ACCESS_DENIED);
+        row(out, "client", format_args!("{client}, whom {closed} turns away: {reply}"))
     }
 
     /// The address that was looked up in the end.

@@ -54,12 +54,11 @@ impl Door {
     /// The reply that turns it away.
     pub fn let_in(&self, listener: &Listener, client: IpAddr) -> Result<(), Reply> {
         let access = &listener.access;
-        if !(access.allow.is_empty() && access.deny.is_empty()) {
+        if !access.is_open() {
             let started = Instant::now();
-            let denied =
-                access.deny.contains(client) || !(access.allow.is_empty() || access.allow.contains(client));
-            tell(&self.metrics, Check::Access, !denied, started);
-            if denied {
+            let admitted = access.admits(client);
+            tell(&self.metrics, Check::Access, admitted, started);
+            if !admitted {
                 return Err(reply::ACCESS_DENIED);
             }
         }

@@ -1,6 +1,7 @@
 //! A listener, as the data path needs it: a port, what is spoken there, and to whom.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,19 @@ pub struct Access {
     pub allow: Networks,
     /// Not these, even where `allow` has them.
     pub deny: Networks,
+}
+
+impl Access {
+    /// Whether everyone may connect.
+    pub fn is_open(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
+    /// Whether a client may connect.
+    pub fn admits(&self, client: IpAddr) -> bool {
+        let allowed = self.allow.is_empty() || self.allow.contains(client);
+        allowed && !self.deny.contains(client)
+    }
 }
 
 /// How often one client (IPv6 by /64) may come; `None` for any number.

@@ -124,6 +124,27 @@ fn explain_prints_the_golden_reasons() {
     golden(&folder().join("explain.txt"), &told);
 }
 
+#[test]
+fn explain_tells_which_listeners_turn_a_client_away() {
+    for (client, told) in [
+        ("10.0.0.2", "10.0.0.2, who may connect"),
+        ("10.0.0.1", "10.0.0.1, whom access turns away: 554 5.7.1 Access denied for your address"),
+        ("192.0.2.1", "192.0.2.1, whom access turns away: 554 5.7.1 Access denied for your address"),
+    ] {
+        let args = ExplainArgs {
+            manifests: vec![folder().join("connection.in.yaml")],
+            gateway: None,
+            rcpt: "a@example.org".to_owned(),
+            sender: None,
+            client: Some(client.parse().unwrap()),
+        };
+        let mut out = Vec::new();
+        assert_eq!(explain::run(&args, &mut out).unwrap(), Exit::Ok);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(&format!("\n  client     {told}\n")), "{text}");
+    }
+}
+
 /// The order that `explain` tells is the order that decides.
 #[test]
 fn explain_names_the_rule_that_takes_it_as_the_strongest() {
