@@ -6,8 +6,8 @@
 //!
 //! A service that is down, slow or says what it should not is trouble, never a "no": trouble is not
 //! remembered, and while there is much of it the service is left alone for a while, so that not every
-//! recipient has to wait for the time limit. A request goes on for others when one of those who
-//! wait for it goes away.
+//! recipient has to wait for the time limit. Of those who wait for one request one drives it; if that
+//! one goes away, the next asks again.
 //!
 //! Not here: what a client is told, and that postmaster is never asked about.
 

@@ -89,8 +89,9 @@ impl Transaction {
     /// Takes a recipient into the transaction, or says why not. One that has to be verified becomes
     /// the candidate; [`Self::join`] takes it afterwards.
     ///
-    /// Lists come first, and so does all that refuses it whether it exists or not; postmaster is not
-    /// asked about (RFC 5321 §4.5.1).
+    /// Lists come first, and so does what the transaction holds already; what only a recipient that
+    /// exists may cost (the backend's slot, the sender's rate) comes last. Postmaster is not asked
+    /// about (RFC 5321 §4.5.1).
     pub(super) fn recipient(
         &mut self,
         path: ForwardPath,
