@@ -88,3 +88,20 @@ fn smtplib_sends_by_starttls() {
     run(Command::new("python3").args(["-c", &script]));
     assert_eq!(scene.backend.received()[0].header("ce-tlsversion"), "TLSv1.3");
 }
+
+#[test]
+fn a_client_certificate_of_version_1_is_none_and_the_session_goes_on() {
+    let scene = Scene::with("mode: StartTLS, clientCertificates: {caSecretRef: {name: partners}}");
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, request, certificate) = (at("key"), at("request"), at("certificate"));
+    let new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj"];
+    run(Command::new("openssl").args(new).args(["/CN=old", "-keyout", &key, "-out", &request]));
+    // Without extensions it is of version 1.
+    let sign = ["x509", "-req", "-in", &request, "-signkey", &key, "-out", &certificate];
+    run(Command::new("openssl").args(sign));
+    for version in ["-tls1_2", "-tls1_3"] {
+        is_spoken(&scene, &[version, "-cert", &certificate, "-key", &key], &["ECDSA"]);
+    }
+    scene.handshakes(&["full"], 2.0);
+}

@@ -145,3 +145,45 @@ impl ClientCertVerifier for Clients {
 fn is_unreadable(certificate: &CertificateDer<'_>) -> bool {
     ParsedCertificate::try_from(certificate).is_err()
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::string::Ia5String;
+    use rcgen::{CertificateParams, DnType, KeyPair, SanType};
+
+    use super::*;
+
+    fn told(common_name: &str, names: &[SanType]) -> Option<Arc<str>> {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.subject_alt_names.extend_from_slice(names);
+        identity(params.self_signed(&KeyPair::generate().unwrap()).unwrap().der())
+    }
+
+    #[test]
+    fn the_kind_of_name_decides_and_then_the_order() {
+        let text = |text: &str| Ia5String::try_from(text).unwrap();
+        let uri = SanType::URI(text("spiffe://partner.example/mta"));
+        let [first, second] =
+            ["mx1", "mx2"].map(|host| SanType::DnsName(text(&format!("{host}.partner.example"))));
+        let mail = SanType::Rfc822Name(text("mta@partner.example"));
+        let all = [uri.clone(), first.clone(), second.clone(), mail];
+        assert_eq!(told("someone", &all).as_deref(), Some("mta@partner.example"));
+        assert_eq!(told("someone", &all[..3]).as_deref(), Some("mx1.partner.example"));
+        assert_eq!(told("someone", &[second, first]).as_deref(), Some("mx2.partner.example"));
+        assert_eq!(told("someone", &[uri]).as_deref(), Some("spiffe://partner.example/mta"));
+        assert_eq!(told("Jürgen", &[]).as_deref(), Some("Jürgen"));
+    }
+
+    #[test]
+    fn a_name_that_could_forge_a_field_is_none() {
+        for name in ["", " ", "a\r\nX-Forged: yes", "a\0b", &"a".repeat(256)] {
+            assert_eq!(told(name, &[]), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_nobody() {
+        assert_eq!(identity(&CertificateDer::from(vec![0x30, 0x80, 1])), None);
+    }
+}
