@@ -15,7 +15,7 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::admission::{Admission, Place};
-use super::connection::{self, Connection};
+use super::connection::{Connection, Goodbye};
 use super::introduction::{Introduced, introduce};
 use super::phase::Phases;
 use super::socket::Socket;
@@ -41,11 +41,15 @@ pub(super) struct Arrival {
 
 impl Arrival {
     /// Serves the connection to its end; `refusal` turns it away instead of greeting it.
-    pub(super) async fn run(mut self, mut socket: Socket, place: Place, refusal: Option<Reply>) {
+    ///
+    /// What is lent to a future takes room once, what is given to it twice; and all of this is held by
+    /// an idle session.
+    pub(super) async fn run(&mut self, socket: &mut Socket, place: Place, refusal: Option<Reply>) {
         let own = Client { address: self.peer.ip().to_canonical(), port: self.peer.port() };
         let client = match &self.listener.proxy {
             None => own,
-            Some(proxy) => match introduce(&mut socket, proxy, own, &mut self.phases).await {
+            // Boxed: of no use once it is done.
+            Some(proxy) => match Box::pin(introduce(socket, proxy, own, &mut self.phases)).await {
                 Introduced::Client(client) => client,
                 Introduced::Proxy => {
                     self.serve_proxy(socket, own, place, refusal).await;
@@ -100,21 +104,20 @@ impl Arrival {
         self.door.metrics.session().end(outcome);
     }
 
-    async fn serve_client(self, socket: Socket, client: Client, place: Place, refusal: Option<Reply>) {
+    async fn serve_client(&self, socket: &mut Socket, client: Client, place: Place, refusal: Option<Reply>) {
         let active = self.door.metrics.session();
         let delay = self.listener.greeting_delay;
         active.end(self.talk(socket, client, place, refusal, delay).await);
     }
 
-    async fn serve_proxy(self, socket: Socket, own: Client, place: Place, refusal: Option<Reply>) {
-        let metrics = self.door.metrics.clone();
+    async fn serve_proxy(&self, socket: &mut Socket, own: Client, place: Place, refusal: Option<Reply>) {
         self.talk(socket, own, place, refusal, Duration::ZERO).await;
-        metrics.health_check();
+        self.door.metrics.health_check();
     }
 
     async fn talk(
-        self,
-        socket: Socket,
+        &self,
+        socket: &mut Socket,
         client: Client,
         mut place: Place,
         refusal: Option<Reply>,
@@ -122,18 +125,23 @@ impl Arrival {
     ) -> SessionOutcome {
         let span = telemetry::session_span(&self.door.listener, client);
         let trusted = self.listener.xclient.contains(client.address);
-        let connection = Connection {
-            engine: Session::new(self.config),
+        let mut connection = Connection {
+            engine: Session::new(Arc::clone(&self.config)),
             pipeline: pipeline::Session::new(Arc::clone(&self.door), client, trusted),
             metrics: &self.door.metrics,
-            phases: self.phases,
+            phases: self.phases.clone(),
             refusal,
             greeting_delay,
             pressure: place.pressure(),
             place: &mut place,
             per_client: self.listener.max_sessions_per_client,
-            tls: self.tls,
+            tls: self.tls.clone(),
         };
-        connection::serve(socket, connection).instrument(span).await
+        let (outcome, goodbye) = connection.serve(socket).instrument(span).await;
+        drop(connection);
+        if goodbye == Goodbye::Linger {
+            socket.close().await;
+        }
+        outcome
     }
 }

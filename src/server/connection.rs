@@ -5,6 +5,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -42,47 +43,13 @@ pub(super) struct Connection<'a> {
     pub(super) tls: TlsOffer,
 }
 
-/// Serves a connection to its end.
-pub(super) async fn serve(mut socket: Socket, mut connection: Connection<'_>) -> SessionOutcome {
-    let mut cut = connection.phases.clone();
-    let served = async {
-        tokio::select! {
-            biased;
-            () = reached(&mut cut, Phase::Cut) => Ok(Ending::Cut),
-            ending = connection.run(&mut socket) => ending,
-        }
-    };
-    let ending = match guard::catch(served).await {
-        Ok(ending) => ending,
-        Err(guard::Panicked) => {
-            let mut octets = Vec::new();
-            reply::INTERNAL_ERROR.encode(&mut octets);
-            socket.last_word(&octets);
-            Ok(Ending::Closed(SessionOutcome::Failed))
-        }
-    };
-    connection.pipeline.abandoned();
-    match ending {
-        Ok(Ending::Closed(outcome)) => {
-            drop(connection);
-            // Deviation: whoever said QUIT, and nothing behind it, sends nothing more that could make
-            // the kernel reset the connection, so there is no need to read on.
-            if outcome != SessionOutcome::Quit || socket.has_more() {
-                socket.close().await;
-            }
-            outcome
-        }
-        Ok(Ending::Cut) => SessionOutcome::Drained,
-        Ok(Ending::Unsecured(error)) => error.session_outcome(),
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-            connection.metrics.violation(Violation::TooSlow);
-            SessionOutcome::TimedOut
-        }
-        Err(error) => {
-            tracing::debug!(%error, "connection lost");
-            SessionOutcome::Disconnected
-        }
-    }
+/// How to part from a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goodbye {
+    /// [`Socket::close`].
+    Linger,
+    /// There is nothing to wait for.
+    Leave,
 }
 
 /// How a connection ended, apart from errors of the socket.
@@ -123,6 +90,45 @@ enum Waited {
 }
 
 impl Connection<'_> {
+    /// Serves the connection to its end.
+    pub(super) async fn serve(&mut self, socket: &mut Socket) -> (SessionOutcome, Goodbye) {
+        let mut cut = self.phases.clone();
+        let caught = {
+            let served = pin!(async {
+                tokio::select! {
+                    biased;
+                    () = reached(&mut cut, Phase::Cut) => Ok(Ending::Cut),
+                    ending = self.run(socket) => ending,
+                }
+            });
+            guard::catch(served).await
+        };
+        let ending = caught.unwrap_or_else(|guard::Panicked| {
+            let mut octets = Vec::new();
+            reply::INTERNAL_ERROR.encode(&mut octets);
+            socket.last_word(&octets);
+            Ok(Ending::Closed(SessionOutcome::Failed))
+        });
+        self.pipeline.abandoned();
+        let outcome = match ending {
+            // Deviation: whoever said QUIT, and nothing behind it, sends nothing more that could make
+            // the kernel reset the connection, so there is no need to read on.
+            Ok(Ending::Closed(SessionOutcome::Quit)) if !socket.has_more() => SessionOutcome::Quit,
+            Ok(Ending::Closed(outcome)) => return (outcome, Goodbye::Linger),
+            Ok(Ending::Cut) => SessionOutcome::Drained,
+            Ok(Ending::Unsecured(error)) => error.session_outcome(),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                self.metrics.violation(Violation::TooSlow);
+                SessionOutcome::TimedOut
+            }
+            Err(error) => {
+                tracing::debug!(%error, "connection lost");
+                SessionOutcome::Disconnected
+            }
+        };
+        (outcome, Goodbye::Leave)
+    }
+
     async fn run(&mut self, socket: &mut Socket) -> io::Result<Ending> {
         let (mut out, mut pace) = (Vec::new(), Pace::default());
         let mut outcome = SessionOutcome::Disconnected;

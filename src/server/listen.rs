@@ -252,7 +252,7 @@ impl Entrance {
         let Some(Made { config, tls }) = self.made_of(listener, &serving.plan.gateway.hostname) else {
             return;
         };
-        let arrival = Arrival {
+        let mut arrival = Arrival {
             peer,
             door: Arc::clone(&self.door),
             listener: Arc::clone(listener),
@@ -260,7 +260,8 @@ impl Entrance {
             phases: self.phases.clone(),
             tls,
         };
-        sessions.spawn(arrival.run(Socket::new(stream), place, refusal));
+        let mut socket = Socket::new(stream);
+        sessions.spawn(async move { arrival.run(&mut socket, place, refusal).await });
     }
 
     /// What connections are given, made anew when the plan is another one. `None`: the listener can't

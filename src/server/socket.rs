@@ -195,7 +195,7 @@ impl Socket {
 
     /// Ends the stream, then reads on for a while: data that arrives at a closed socket would make
     /// the kernel reset the connection and drop the reply on its way.
-    pub(super) async fn close(mut self) {
+    pub(super) async fn close(&mut self) {
         self.say_goodbye();
         if self.stream.shutdown().await.is_err() {
             return;
