@@ -108,12 +108,16 @@ fn prefix(prefix: &[u8], stamping: &Stamping<'_>) {
 /// RFC 5321 §4.4: `from`, `by`, `with`, `id` and a date stand where they belong, comments aside.
 fn received(text: &str) {
     let field = text.split("\r\n").find_map(|line| line.strip_prefix("Received: ")).unwrap_or_default();
-    let (mut plain, mut depth, mut quoted, mut escaped) = (String::new(), 0_u32, false, false);
+    // Between angle brackets a domain literal may hold parentheses (RFC 5322 §3.4.1).
+    let (mut plain, mut depth) = (String::new(), 0_u32);
+    let (mut quoted, mut escaped, mut path) = (false, false, false);
     for c in field.chars() {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted || depth > 0 => escaped = true,
             '"' if depth == 0 => quoted = !quoted,
+            '<' | '>' if depth == 0 && !quoted => path = c == '<',
+            _ if path => {}
             '(' if !quoted => depth += 1,
             ')' if !quoted => depth = depth.checked_sub(1).expect("a comment has a beginning"),
             _ if depth == 0 && !quoted => plain.push(c),

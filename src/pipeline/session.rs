@@ -23,8 +23,6 @@ use crate::plan::{Listener, Profile};
 use crate::smtp::reply::{self, Class, Reply};
 use crate::smtp::{self, Answer, Hello, Question, Sender};
 
-/// How long a message waits for the byte budget.
-const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// Octets free in the byte budget under which reads are small.
 const SHORT_OF_MEMORY: u64 = 1 << 20;
 /// Refused recipients without an accepted one from which on answers are held back.
@@ -181,8 +179,7 @@ impl Session {
         if transaction.push(octets) {
             return None;
         }
-        let waited = tokio::time::timeout(MEMORY_PATIENCE, transaction.wait_for_memory()).await;
-        waited.is_err().then_some(reply::NO_MEMORY)
+        transaction.wait_for_memory().await
     }
 
     /// Whether the byte budget is almost used up.

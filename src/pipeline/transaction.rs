@@ -3,8 +3,10 @@
 //! It sees one configuration from MAIL to its reply.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::budget::{Budget, Held};
 use super::outcome::Telling;
@@ -18,7 +20,7 @@ use crate::mail::{AddressKey, Body, ForwardPath, Mailbox, Recipient, ReversePath
 use crate::metrics::{ListenerMetrics, RecipientReason};
 use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Weighted};
 use crate::route::RuleId;
-use crate::smtp::{Sender, reply};
+use crate::smtp::{Reply, Sender, reply};
 
 /// From MAIL to the reply.
 #[derive(Debug)]
@@ -32,10 +34,14 @@ pub(super) struct Transaction {
     /// The recipient that is about to be verified.
     pub(super) candidate: Option<Box<Candidate>>,
     held: Held,
+    /// How much longer it may wait for the byte budget, all waits together.
+    patience: Duration,
     /// Octets of all addresses so far and what parts them, refused ones too.
     octets: usize,
 }
 
+/// How long a message waits for the byte budget.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 /// Octets of a header that one octet of an address may take: percent-encoded twice.
 const WIDEST: usize = 5;
 
@@ -82,6 +88,7 @@ impl Transaction {
             body: Body::new(),
             candidate: None,
             held,
+            patience: MEMORY_PATIENCE,
             octets,
         }
     }
@@ -236,9 +243,14 @@ impl Transaction {
         self.held.try_raise(self.body.allocated())
     }
 
-    /// Waits until the budget has room for what the message holds.
-    pub(super) async fn wait_for_memory(&mut self) {
-        self.held.raise(self.body.allocated()).await;
+    /// Waits until the budget has room for what the message holds; the reply where that takes too long.
+    ///
+    /// In a flood a message comes to its room little by little, as others give theirs back.
+    pub(super) async fn wait_for_memory(&mut self) -> Option<Reply> {
+        let began = Instant::now();
+        let waited = timeout(self.patience, self.held.raise(self.body.allocated())).await;
+        self.patience = self.patience.saturating_sub(began.elapsed());
+        waited.is_err().then_some(reply::NO_MEMORY)
     }
 }
 

@@ -128,7 +128,9 @@ pub(super) fn document(octets: &[u8], envelope: &Envelope) -> Result<Verdict, Un
 /// left out.
 pub(super) fn header(value: &[u8], envelope: &Envelope) -> Result<Word, Unreadable> {
     let value = String::from_utf8_lossy(value);
-    let (code, rest) = value.trim().split_at_checked(3).ok_or(Unreadable::Header)?;
+    // RFC 9110 §5.5: around a value stand spaces and tabs, of Unicode's white space nothing else.
+    let value = value.trim_matches([' ', '\t']);
+    let (code, rest) = value.split_at_checked(3).ok_or(Unreadable::Header)?;
     if !code.bytes().all(|octet| octet.is_ascii_digit()) || !(rest.is_empty() || rest.starts_with(' ')) {
         return Err(Unreadable::Header);
     }
@@ -236,5 +238,5 @@ fn enhanced(text: &str) -> Option<(u16, Enhanced)> {
 /// Whether a Content-Type is that of the document; parameters don't matter (RFC 9110 §8.3.1).
 pub(super) fn is_content_type(value: &[u8]) -> bool {
     let essence = value.split(|octet| *octet == b';').next().unwrap_or_default();
-    String::from_utf8_lossy(essence).trim().eq_ignore_ascii_case(CONTENT_TYPE)
+    String::from_utf8_lossy(essence).trim_matches([' ', '\t']).eq_ignore_ascii_case(CONTENT_TYPE)
 }

@@ -198,7 +198,19 @@ fn the_header() {
     ] {
         assert_eq!(header(value.as_bytes(), &envelope).ok(), word, "{value}");
     }
-    for value in ["", "5", "55", "5500 x", "550-5.7.1 x", "abc x", "550\tx", "-50 x", "55\u{e9} x"] {
+    for value in [
+        "",
+        "5",
+        "55",
+        "5500 x",
+        "550-5.7.1 x",
+        "abc x",
+        "550\tx",
+        "-50 x",
+        "55\u{e9} x",
+        "\u{85}250 x",
+        "\u{a0}250",
+    ] {
         assert_eq!(header(value.as_bytes(), &envelope), Err(Unreadable::Header), "{value}");
     }
     for value in ["200 ok", "354 go", "500 x", "599 x"] {
