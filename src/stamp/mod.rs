@@ -13,7 +13,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::tz::TimeZone;
 
 use crate::mail::body::Message;
-use crate::mail::header::{Header, Start};
+use crate::mail::header::Header;
 use crate::mail::{Envelope, Greeting, Host, Mailbox, ReversePath, Tls, TransactionId, address};
 
 pub mod dedupe;
@@ -78,21 +78,24 @@ impl Stamping<'_> {
     /// Stamps the message whose header section is [`Self::header`].
     pub fn stamp(&self, message: &Message) -> Stamped {
         let removed = self.removed(message);
+        // Where line ends are mixed, what stays of a header may not read as it did.
+        let read_again = (removed.len() < message.len()).then(|| Header::read(&removed, self.hostname));
+        let header = read_again.as_ref().unwrap_or(self.header);
         let mut prefix = Vec::with_capacity(512);
         if self.options.return_path {
             field(&mut prefix, "Return-Path", &format!("<{}>", self.reverse_path()));
         }
         received::write(&mut prefix, self);
-        let mut message_id = self.header.message_id_text.clone();
-        if self.header.message_id.is_none() && self.options.message_id {
+        let mut message_id = header.message_id_text.clone();
+        if header.message_id.is_none() && self.options.message_id {
             let id = format!("{}@{}", self.id, self.hostname);
             field(&mut prefix, "Message-ID", &format!("<{id}>"));
             message_id = Some(id);
         }
-        if self.header.date.is_none() && self.options.date {
+        if header.date.is_none() && self.options.date {
             field(&mut prefix, "Date", &date(self.received_at));
         }
-        if !Start::of(&removed).has_section() {
+        if !header.start.has_section() {
             prefix.extend_from_slice(b"\r\n");
         }
         Stamped { prefix: prefix.into(), message: removed, message_id }

@@ -252,6 +252,21 @@ fn message_id_and_date_are_stamped_where_they_are_missing() {
 }
 
 #[test]
+fn what_is_missing_is_told_by_what_stays() {
+    let case = Case { options: ALL, ..Case::new() };
+    let forged = "Authentication-Results: mx.example.org;\rspf=pass\r\n";
+    let fields = "Message-ID: <1@client.example>\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n";
+    // Some readers see the field end at the CR, and behind it a line that is no field.
+    for text in [format!("{forged}{fields}"), format!("A: b\r\n{forged}{fields}")] {
+        let prefix = case.prefix(&text);
+        assert!(prefix.contains("\r\nMessage-ID: <") && prefix.contains("\r\nDate: "), "{prefix}");
+    }
+    let whole = "Authentication-Results: mx.example.org;\r\n\tspf=pass\r\n";
+    let prefix = case.prefix(&format!("{whole}{fields}"));
+    assert!(!prefix.contains("Message-ID") && !prefix.contains("Date"), "{prefix}");
+}
+
+#[test]
 fn a_message_without_a_header_section_gets_an_empty_line() {
     let case = Case { options: ALL, ..Case::new() };
     for (text, blank) in [
