@@ -48,7 +48,7 @@ pub struct Delegation {
     pub domain: DomainPattern,
     /// Position among the exact domains as written; `usize::MAX` for the others.
     pub order: usize,
-    /// Whether a usable rule takes recipients of it, on any listener; see [`Listener::routed`].
+    /// Whether a usable rule takes recipients of it, on any listener; see [`Listener::routed`](super::Listener::routed).
     pub routed: bool,
     /// The namespaces whose rules may take its recipients, of those that have rules at all.
     ///
