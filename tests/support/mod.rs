@@ -10,7 +10,7 @@
 //! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
 //! | `scene` | a front-end whose listener has TLS |
-//! | `secure` | the same inside TLS |
+//! | `secure`, `believing` | the same inside TLS, whatever the certificate |
 //! | `get` | an HTTP client that gets |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
 //! | `http2`, `acceptor` | an HTTP/2 server that does as it is told; TLS of servers in this process |
@@ -21,6 +21,7 @@
 #![allow(dead_code, reason = "each test crate stands on a part of it")]
 
 pub(crate) mod acceptor;
+pub(crate) mod believing;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod directory;

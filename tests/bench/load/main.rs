@@ -4,6 +4,8 @@
 //! `tests/bench/README.md`. It is not a test of correctness: it only makes sure that every message was
 //! answered `250` and reached the sink.
 
+#[path = "../../support/believing.rs"]
+mod believing;
 mod client;
 mod compare;
 mod floor;
