@@ -47,6 +47,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Says which gateway, policy, route and backend would take a recipient, and why.
     Explain(explain::ExplainArgs),
+    /// Prints the CustomResourceDefinitions: `mailchute crd | kubectl apply --server-side -f -`.
+    Crd,
 }
 
 /// `mailchute dev`.

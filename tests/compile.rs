@@ -18,17 +18,10 @@ use mailchute::compile::{Origin, compile};
 use mailchute::plan::{ObjectName, Reason};
 use mailchute::source::read;
 
+use crate::support::golden::golden;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile")
-}
-
-/// Compares a text with the golden one, or makes it the golden one.
-fn golden(file: &Path, text: &str) {
-    if std::env::var_os("MAILCHUTE_BLESS").is_some() {
-        fs::write(file, text).unwrap();
-    }
-    let expected = fs::read_to_string(file).unwrap_or_default();
-    assert_eq!(text, expected, "{}: MAILCHUTE_BLESS=1 rewrites it", file.display());
 }
 
 fn inputs() -> Vec<PathBuf> {

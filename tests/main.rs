@@ -5,6 +5,7 @@
 mod byte_exact;
 mod compile;
 mod http;
+mod manifests;
 mod support;
 mod transcripts;
 mod wire;

@@ -23,6 +23,7 @@
 pub mod backend;
 pub mod bounds;
 pub mod broker;
+pub mod crd;
 mod duration;
 pub mod gateway;
 pub mod listener;
@@ -41,9 +42,10 @@ mod tests;
 
 pub use self::{
     backend::{MailBackend, MailBackendSpec},
+    crd::crds,
     duration::{Duration, DurationError},
     gateway::{MailGateway, MailGatewaySpec},
-    object::{ApiKind, Object, crds},
+    object::{ApiKind, Object},
     policy::{RecipientPolicy, RecipientPolicySpec},
     route::{MailRoute, MailRouteSpec},
     size::{Size, SizeError},

@@ -6,19 +6,11 @@ use std::fmt;
 
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Namespace, Secret, Service},
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::CustomResourceExt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ByteString, GROUP, MailBackend, MailGateway, MailRoute, RecipientPolicy, VERSION};
-
-/// The CRDs of our four kinds, as `mailchute crd` prints them and the chart installs them.
-#[must_use]
-pub fn crds() -> [CustomResourceDefinition; 4] {
-    [MailGateway::crd(), MailRoute::crd(), MailBackend::crd(), RecipientPolicy::crd()]
-}
 
 /// A kind of object that Mailchute reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,8 @@ use mailchute::commands::Exit;
 use mailchute::commands::check::{self, CheckArgs};
 use mailchute::commands::explain::{self, ExplainArgs};
 
-use super::{directives, folder, golden, inputs};
+use super::{directives, folder, inputs};
+use crate::support::golden::golden;
 
 fn run_check(files: Vec<PathBuf>, strict: bool) -> (Exit, String) {
     let mut out = Vec::new();

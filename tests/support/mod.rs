@@ -12,6 +12,7 @@
 //! | `scene` | a front-end whose listener has TLS |
 //! | `secure`, `believing` | the same inside TLS, whatever the certificate |
 //! | `get` | an HTTP client that gets |
+//! | `golden` | texts that stand in the tree as they are to be |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
 //! | `http2`, `acceptor` | an HTTP/2 server that does as it is told; TLS of servers in this process |
 //! | `secret` | Secrets among the manifests |
@@ -27,6 +28,7 @@ pub(crate) mod client;
 pub(crate) mod directory;
 pub(crate) mod front_end;
 pub(crate) mod get;
+pub(crate) mod golden;
 pub(crate) mod http2;
 pub(crate) mod manifests;
 pub(crate) mod misbehaving;
