@@ -32,7 +32,7 @@
 //!
 //! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
 //! [`route`], [`sasl`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`]. The others are edges: [`server`],
-//! [`pipeline`], [`backend`], [`lookup`], [`client`], [`source`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
+//! [`pipeline`], [`backend`], [`lookup`], [`client`], [`source`], [`controller`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
 //! [`telemetry`] are for edges only. Who may import whom is held by `tests/tidy.rs`.
 //!
 //! # Invariants
@@ -59,6 +59,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod compile;
+pub mod controller;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod inbox;

@@ -9,6 +9,7 @@
 //! Serving the text is not done here, see `admin`.
 
 mod check;
+mod controller;
 mod delivery;
 mod family;
 mod label;
@@ -23,6 +24,7 @@ use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry, Text
 use family::Family;
 
 pub use check::{CHECK_SECONDS, Check, CheckOutcome};
+pub use controller::PatchResult;
 pub use delivery::{DeliveryMetrics, InFlight};
 pub use label::{
     AuthOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome,
@@ -121,6 +123,14 @@ families! {
         ["version"], "The configuration in use.";
     config_rejects: IntCounter = "mailchute_config_rejects_total",
         [], "Configurations that were not taken into use.";
+    leader: IntGauge = "mailchute_leader",
+        [], "Whether this controller is the one that writes: 1, else 0.";
+    authority_expiry: IntGauge = "mailchute_authority_expiry_timestamp_seconds",
+        [], "When the authority expires that signs the controller's certificate.";
+    status_patches: IntCounter = "mailchute_status_patches_total",
+        ["result"], "Writes of the status of objects.";
+    crd_outdated: IntGauge = "mailchute_crd_outdated",
+        ["kind"], "Whether the CRD in the cluster is older than the controller: 1, else 0.";
 }
 
 /// All families and their registry. Clones count into the same series.
