@@ -1,0 +1,21 @@
+//! Starts clusters, and leaves nothing of them behind.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `tools` | the programs that `tests/tools/build` has built |
+//! | `keeper` | processes and folders that end with the process of the tests, however that ends |
+//! | `control_plane` | etcd and kube-apiserver on loopback: what a controller needs of a cluster |
+//! | `kubectl` | kubectl, as an administrator uses it |
+//! | `token` | tokens that no apiserver would issue |
+//! | `audit` | who has asked the apiserver for what |
+
+#![allow(dead_code, reason = "tests of a part of the program stand on a part of it")]
+
+pub(crate) mod audit;
+pub(crate) mod control_plane;
+pub(crate) mod keeper;
+pub(crate) mod kubectl;
+mod token;
+pub(crate) mod tools;
+
+pub(crate) use control_plane::ControlPlane;

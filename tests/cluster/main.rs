@@ -1,0 +1,11 @@
+//! Mailchute in a real cluster: kube-apiserver, etcd and all the rest, as `tests/tools` builds them.
+//!
+//! [`harness`] starts them. Most tests need a control plane alone, and share one; each of them keeps to
+//! namespaces of its own. Needs root, and what `tests/run` installs.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
+
+mod control_plane;
+mod harness;
+#[path = "../support/mod.rs"]
+mod support;
