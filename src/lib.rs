@@ -31,8 +31,9 @@
 //! # Rooms
 //!
 //! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
-//! [`route`], [`sasl`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`]. The others are edges: [`server`],
-//! [`pipeline`], [`backend`], [`lookup`], [`client`], [`source`], [`controller`], [`admin`], [`inbox`], [`commands`]. [`metrics`] and
+//! [`route`], [`sasl`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`], [`status`]. The others are
+//! edges: [`server`], [`pipeline`], [`backend`], [`lookup`], [`client`], [`source`], [`controller`], [`admin`],
+//! [`inbox`], [`commands`]. [`metrics`] and
 //! [`telemetry`] are for edges only. Who may import whom is held by `tests/tidy.rs`.
 //!
 //! # Invariants
@@ -75,4 +76,5 @@ pub mod server;
 pub mod smtp;
 pub mod source;
 pub mod stamp;
+pub mod status;
 pub mod telemetry;

@@ -53,7 +53,7 @@ pub use self::{
 
 pub use k8s_openapi::{
     ByteString,
-    api::core::v1::{ConfigMap, Namespace, Secret, Service},
+    api::core::v1::{ConfigMap, Namespace, Secret, Service, ServicePort, ServiceSpec},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };

@@ -2,7 +2,7 @@
 //!
 //! Conditions are those of Kubernetes (metav1). Positive ones are always there, negative ones only when true.
 
-pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 

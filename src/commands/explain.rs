@@ -17,7 +17,7 @@ use crate::compile::trace::{Holding, Line};
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
 use crate::pipeline::recipient::{self, Asking, Decision};
-use crate::plan::{Deliver, Http, Listener, ObjectName, Plan, Require, Target, VerificationId};
+use crate::plan::{Deliver, Http, Listener, ObjectName, ObjectRef, Plan, Require, Target, VerificationId};
 use crate::route::RuleId;
 use crate::smtp::reply;
 use crate::source;
@@ -130,11 +130,11 @@ fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut d
     let compiled = compile::compile(snapshot, gateway, Origin::Files);
     let Some(plan) = &compiled.plan else {
         writeln!(out, "gateway {gateway} can't be used:")?;
-        return tell_findings(&compiled, &format!("MailGateway {gateway}"), out);
+        return tell_findings(&compiled, &ObjectRef::new("MailGateway", gateway), out);
     };
     if plan.listeners.is_empty() {
         writeln!(out, "gateway {gateway} has no listener that can be opened:")?;
-        return tell_findings(&compiled, &format!("MailGateway {gateway}"), out);
+        return tell_findings(&compiled, &ObjectRef::new("MailGateway", gateway), out);
     }
     let mut told: Vec<&Arc<Listener>> = Vec::new();
     for listener in &plan.listeners {
@@ -318,16 +318,17 @@ impl Told<'_> {
 
     /// What stands behind a match that would take the recipient and does not.
     fn tell_refusal(&self, line: &Line, out: &mut dyn Write) -> io::Result<()> {
-        tell_findings(self.compiled, &format!("MailRoute {}", line.route), out)?;
+        tell_findings(self.compiled, &ObjectRef::new("MailRoute", &line.route), out)?;
         let Some(id) = line.listing(self.index).map(|listing| listing.rule) else { return Ok(()) };
         self.tell_policies(id, out)?;
-        let mut behind: BTreeSet<String> = BTreeSet::new();
-        behind.extend(self.holdings(id).iter().map(|holding| format!("RecipientPolicy {}", holding.policy)));
+        let mut behind: BTreeSet<ObjectRef> = BTreeSet::new();
+        let holders = self.holdings(id).iter();
+        behind.extend(holders.map(|holding| ObjectRef::new("RecipientPolicy", &holding.policy)));
         let written = self.snapshot.route(&line.route).map(|route| &route.spec.rules);
         for rule in written.into_iter().flatten().filter(|rule| rule.name == line.rule) {
             behind.extend(rule.delivery.backend_refs.iter().map(|each| {
                 let namespace = each.namespace.as_deref().unwrap_or(&line.route.namespace);
-                format!("MailBackend {namespace}/{}", each.name)
+                ObjectRef::new("MailBackend", &ObjectName::new(namespace, &each.name))
             }));
         }
         behind.iter().try_for_each(|object| tell_findings(self.compiled, object, out))
@@ -367,8 +368,8 @@ fn row(out: &mut dyn Write, name: &str, value: impl fmt::Display) -> io::Result<
     writeln!(out, "  {name:<10} {value}")
 }
 
-fn tell_findings(compiled: &Compiled, object: &str, out: &mut dyn Write) -> io::Result<()> {
-    for finding in compiled.findings.iter().filter(|finding| finding.object == object) {
+fn tell_findings(compiled: &Compiled, object: &ObjectRef, out: &mut dyn Write) -> io::Result<()> {
+    for finding in compiled.findings.iter().filter(|finding| finding.object == *object) {
         writeln!(out, "  {finding}")?;
     }
     Ok(())

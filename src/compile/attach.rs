@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use super::reference::allows;
-use super::snapshot::Snapshot;
+use super::snapshot::{Scope, Snapshot};
 use super::table::age;
 use crate::api::gateway::MailGatewaySpec;
 use crate::api::route::ParentRef;
@@ -39,10 +39,8 @@ pub(super) fn attach<'a>(
             let named = parent_name(parent, name);
             let refused = if named == *gateway {
                 join(snapshot, (gateway, spec), name, parent, &mut listeners).err()
-            } else if snapshot.gateway(&named).is_none() {
-                Some((Reason::NoMatchingParent, format!("there is no MailGateway {named}")))
             } else {
-                None
+                absent(snapshot, &named)
             };
             if let Some((reason, message)) = refused {
                 findings.report((ApiKind::Route, name), reason, format!("spec.parentRefs[{index}]"), message);
@@ -56,8 +54,27 @@ pub(super) fn attach<'a>(
     attached
 }
 
+/// Why a gateway that a route names can't be one of its parents, as far as that is known without reading
+/// the gateway.
+fn absent(snapshot: &Snapshot, gateway: &ObjectName) -> Option<(Reason, String)> {
+    if let Some(problem) = snapshot.problem(ApiKind::Gateway, gateway) {
+        let message = format!("MailGateway {gateway} can't be read: {problem}");
+        return Some((Reason::Unreadable, message));
+    }
+    let absent = snapshot.scope() == Scope::Whole && snapshot.gateway(gateway).is_none();
+    absent.then(|| (Reason::NoMatchingParent, format!("there is no MailGateway {gateway}")))
+}
+
 pub(super) fn parent_name(parent: &ParentRef, route: &ObjectName) -> ObjectName {
     ObjectName::new(parent.namespace.as_deref().unwrap_or(&route.namespace), &parent.name)
+}
+
+/// Whether one of a route's parents is this gateway.
+pub(super) fn names(route: &MailRoute, name: &ObjectName, gateway: &ObjectName) -> bool {
+    route.spec.parent_refs.iter().any(|parent| {
+        let namespace = parent.namespace.as_ref().unwrap_or(&name.namespace);
+        parent.name == gateway.name && *namespace == gateway.namespace
+    })
 }
 
 /// Attaches a route to the listeners that a parentRef names and that let it in.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::api::ApiKind;
-use crate::plan::{Finding, ObjectName, Reason, shown};
+use crate::plan::{Finding, ObjectName, ObjectRef, Reason, shown};
 
 /// What has been found so far.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Findings {
         self.found.push(Finding {
             severity: reason.severity(),
             reason,
-            object: format!("{} {name}", kind.name()),
+            object: ObjectRef::new(kind.name(), name),
             field: shown(&field.into()),
             message: shown(&message.into()),
         });
@@ -32,7 +32,7 @@ impl Findings {
     /// Where compile says in words what is wrong with a field, the pattern that the field breaks too
     /// says nothing more.
     fn drop_patterns(&mut self) {
-        let in_words: HashSet<(String, String)> = self
+        let in_words: HashSet<(ObjectRef, String)> = self
             .found
             .iter()
             .filter(|finding| finding.reason == Reason::Invalid && !finding.message.starts_with(PATTERN))

@@ -6,6 +6,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `snapshot` | the objects, by kind and name |
+//! | `select`, `refers`, `essence` | those of one gateway, and of each what compile reads |
 //! | `fault` | what an object tells against itself: bounds, `cel` twins, `unsupported` fields |
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
@@ -32,6 +33,7 @@ mod cel;
 mod connection;
 mod defaults;
 mod delegation;
+mod essence;
 mod fault;
 mod findings;
 mod gateway;
@@ -39,7 +41,9 @@ mod http;
 mod policy;
 mod recipients;
 mod reference;
+mod refers;
 mod route;
+mod select;
 mod snapshot;
 mod table;
 mod tls;
@@ -47,6 +51,9 @@ pub mod trace;
 mod unsupported;
 mod verification;
 
+pub use essence::essence;
+pub use refers::{Key, Reference, references};
+pub use select::select;
 pub use snapshot::{Duplicate, Snapshot};
 
 use crate::api::ApiKind;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::fault::Faults;
 use super::findings::Findings;
 use super::recipients;
-use super::snapshot::Snapshot;
+use super::snapshot::{Scope, Snapshot};
 use super::table::age;
 use super::trace::Holding;
 use super::verification::Verifications;
@@ -93,6 +93,14 @@ impl Target {
     fn of(policy: &ObjectName, target: &TargetRef) -> Self {
         let name = ObjectName::new(&policy.namespace, &target.name);
         Self { kind: target.kind, name, section: target.section_name.clone() }
+    }
+
+    /// Whether the gateway or the route is there, with or without the section.
+    fn is_held(&self, snapshot: &Snapshot) -> bool {
+        match self.kind {
+            TargetKind::MailGateway => snapshot.gateway(&self.name).is_some(),
+            TargetKind::MailRoute => snapshot.route(&self.name).is_some(),
+        }
     }
 
     fn exists(&self, snapshot: &Snapshot) -> bool {
@@ -206,6 +214,9 @@ impl<'a> Policies<'a> {
         let field = format!("spec.targetRefs[{index}]");
         let target = Target::of(name, target);
         if !target.exists(self.snapshot) {
+            if self.snapshot.scope() == Scope::Gateway && !target.is_held(self.snapshot) {
+                return;
+            }
             let Target { kind, name: aimed, section } = &target;
             let part = match kind {
                 TargetKind::MailGateway => "listener",

@@ -1,4 +1,4 @@
-//! What compile reads: API objects by kind and name, nothing else.
+//! What compile reads: API objects by kind and name, and the names of those that can't be read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,19 @@ use crate::plan::ObjectName;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<(ApiKind, ObjectName), Arc<Object>>,
+    /// Objects that are there and can't be read, and why.
+    unreadable: BTreeMap<(ApiKind, ObjectName), String>,
+    scope: Scope,
+}
+
+/// What is in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Scope {
+    /// All objects: what is not in it is not there.
+    #[default]
+    Whole,
+    /// Those of one gateway: what belongs to other gateways may be there all the same.
+    Gateway,
 }
 
 /// An object that is there already.
@@ -25,6 +38,13 @@ pub struct Duplicate {
 }
 
 impl Snapshot {
+    /// A snapshot without objects, for those of one gateway: see [`select`](super::select()).
+    ///
+    /// Nothing is said of what is not in it and belongs to other gateways.
+    pub fn of_gateway() -> Self {
+        Self { scope: Scope::Gateway, ..Self::default() }
+    }
+
     /// Adds an object.
     ///
     /// # Errors
@@ -37,6 +57,46 @@ impl Snapshot {
         }
         self.objects.insert(key, object);
         Ok(())
+    }
+
+    /// Says that an object is there and can't be read, such as one that an API server took under
+    /// another schema. It stands for one of its kind and name that was readable before.
+    ///
+    /// Nobody knows what it says, so nobody may act as if it were not there: what it may concern is
+    /// deferred. A route may take whatever no exact match takes, in domains open to its namespace; rules
+    /// with a backend that can't be read are unusable, and so are all that a policy of its namespace
+    /// could hold for; of a gateway there is no plan.
+    pub fn insert_unreadable(&mut self, kind: ApiKind, name: ObjectName, problem: String) {
+        let key = (kind, name);
+        self.objects.remove(&key);
+        self.unreadable.insert(key, problem);
+    }
+
+    /// The objects that can't be read, by kind and name, and why.
+    pub fn unreadable(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &str)> {
+        self.unreadable.iter().map(|((kind, name), problem)| (*kind, name, problem.as_str()))
+    }
+
+    /// Why an object can't be read; `None` where it can, or where there is none.
+    pub(super) fn problem(&self, kind: ApiKind, name: &ObjectName) -> Option<&str> {
+        if self.unreadable.is_empty() {
+            return None;
+        }
+        self.unreadable.get(&(kind, name.clone())).map(String::as_str)
+    }
+
+    /// The objects of a kind that can't be read, and why.
+    pub(super) fn unreadable_of(&self, kind: ApiKind) -> impl Iterator<Item = (&ObjectName, &str)> {
+        self.unreadable().filter(move |(each, ..)| *each == kind).map(|(_, name, problem)| (name, problem))
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// An object as it is held.
+    pub(super) fn shared(&self, kind: ApiKind, name: &ObjectName) -> Option<&Arc<Object>> {
+        self.objects.get(&(kind, name.clone()))
     }
 
     /// All objects, by kind and name.
@@ -63,11 +123,12 @@ impl Snapshot {
         self.find(ApiKind::Route, name).and_then(as_route)
     }
 
+    pub(super) fn backend(&self, name: &ObjectName) -> Option<&MailBackend> {
+        self.find(ApiKind::Backend, name).and_then(as_backend)
+    }
+
     pub(super) fn backends(&self) -> impl Iterator<Item = (&ObjectName, &MailBackend)> {
-        self.of_kind(ApiKind::Backend).filter_map(|(name, object)| match object {
-            Object::Backend(backend) => Some((name, &**backend)),
-            _ => None,
-        })
+        self.of_kind(ApiKind::Backend).filter_map(|(name, object)| Some((name, as_backend(object)?)))
     }
 
     pub(super) fn policies(&self) -> impl Iterator<Item = (&ObjectName, &RecipientPolicy)> {
@@ -132,6 +193,13 @@ fn as_gateway(object: &Object) -> Option<&MailGateway> {
 fn as_route(object: &Object) -> Option<&MailRoute> {
     match object {
         Object::Route(route) => Some(route),
+        _ => None,
+    }
+}
+
+fn as_backend(object: &Object) -> Option<&MailBackend> {
+    match object {
+        Object::Backend(backend) => Some(backend),
         _ => None,
     }
 }

@@ -50,9 +50,7 @@ pub fn compile(input: &[u8]) {
 /// Every finding names an object that is there, and says something.
 fn about_objects(snapshot: &Snapshot, findings: &[Finding]) {
     for finding in findings {
-        let named = snapshot
-            .objects()
-            .any(|(name, object)| finding.object == format!("{} {name}", object.kind().name()));
+        let named = snapshot.objects().any(|(name, object)| finding.object.is(object.kind().name(), name));
         assert!(named, "{finding} is about nothing");
         assert!(!finding.to_string().contains(char::is_control), "{finding:?}");
         assert!(!finding.message.is_empty() && finding.severity == finding.reason.severity(), "{finding:?}");

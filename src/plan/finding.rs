@@ -1,6 +1,9 @@
 //! What compile has to say to whoever wrote the configuration.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use super::ObjectName;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +54,7 @@ reasons! {
     UnmetRequirement,
     OpenRelay,
     UnknownField,
+    Unreadable,
     Unused,
 }
 
@@ -69,6 +73,33 @@ impl Reason {
     }
 }
 
+/// An object by its kind and name: `Kind namespace/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// What stands in `kind`; files may hold kinds that are not ours.
+    pub kind: Cow<'static, str>,
+    /// Its name.
+    pub name: ObjectName,
+}
+
+impl ObjectRef {
+    /// An object of a kind that is known.
+    pub fn new(kind: &'static str, name: &ObjectName) -> Self {
+        Self { kind: Cow::Borrowed(kind), name: name.clone() }
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, kind: &str, name: &ObjectName) -> bool {
+        self.kind == kind && self.name == *name
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
 /// One thing to say about one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -76,8 +107,8 @@ pub struct Finding {
     pub severity: Severity,
     /// The condition reason.
     pub reason: Reason,
-    /// `Kind namespace/name`.
-    pub object: String,
+    /// The object.
+    pub object: ObjectRef,
     /// The field, as a path below the object, e.g. `spec.rules[0].matches[1].recipient`; may be empty.
     pub field: String,
     /// What is wrong and what to do.

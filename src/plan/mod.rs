@@ -16,7 +16,7 @@ pub mod tls;
 pub mod verification;
 
 pub use backend::{Auth, Backend, BackendId, Circuit, Http, Identity, OnPartial, Secret, Target};
-pub use finding::{Finding, Reason, Severity, shown};
+pub use finding::{Finding, ObjectRef, Reason, Severity, shown};
 pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};
 pub use rule::{Deliver, Require, Retry, Rule, RuleState, SenderRate, Timeouts, Weighted};

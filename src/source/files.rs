@@ -16,7 +16,7 @@ use super::error::{SourceError, Unreadable};
 use super::object::{self, Document};
 use super::yaml;
 use crate::compile::Snapshot;
-use crate::plan::{Finding, Reason, shown};
+use crate::plan::{Finding, ObjectRef, Reason, shown};
 
 /// What files hold.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -136,7 +136,7 @@ impl Reader {
                         self.errors.push(wrong(Some(place), problem));
                     }
                 }
-                Ok(Document::Other { object, api_version }) => self.ignore(&object, &api_version),
+                Ok(Document::Other { object, api_version }) => self.ignore(object, &api_version),
                 Err(problems) => {
                     let problems = problems.into_iter().map(|(place, problem)| wrong(Some(place), problem));
                     self.errors.extend(problems);
@@ -145,11 +145,11 @@ impl Reader {
         }
     }
 
-    fn ignore(&mut self, object: &str, api_version: &str) {
+    fn ignore(&mut self, object: ObjectRef, api_version: &str) {
         self.loaded.findings.push(Finding {
             severity: Reason::Unused.severity(),
             reason: Reason::Unused,
-            object: shown(object),
+            object,
             field: String::new(),
             message: format!("mailchute reads nothing of this kind ({})", shown(api_version)),
         });

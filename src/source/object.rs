@@ -5,6 +5,7 @@ use serde_path_to_error::{Segment, Track};
 use super::yaml::Node;
 use crate::api::bounds::Step;
 use crate::api::{ApiKind, GROUP, Object, VERSION};
+use crate::plan::{ObjectName, ObjectRef, shown};
 
 /// What a document is.
 pub(super) enum Document {
@@ -12,8 +13,8 @@ pub(super) enum Document {
     Object(Box<Object>),
     /// An object of another kind, such as a Deployment.
     Other {
-        /// `Kind namespace/name`.
-        object: String,
+        /// Its kind and name, fit to be told.
+        object: ObjectRef,
         /// What stands in `apiVersion`.
         api_version: String,
     },
@@ -53,11 +54,9 @@ pub(super) fn read(node: Node) -> Result<Document, Vec<Problem>> {
                     let field = node.field("metadata").and_then(|metadata| metadata.field(name));
                     field.and_then(Node::text)
                 };
-                let object = format!(
-                    "{kind} {}/{}",
-                    text("namespace").unwrap_or("default"),
-                    text("name").unwrap_or_default()
-                );
+                let namespace = shown(text("namespace").unwrap_or("default"));
+                let name = ObjectName::new(&namespace, &shown(text("name").unwrap_or_default()));
+                let object = ObjectRef { kind: shown(&kind).into(), name };
                 Ok(Document::Other { object, api_version })
             }
         },

@@ -14,6 +14,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("plan", &["mail", "smtp::reply", "smtp::limits", "route", "sasl", "policy", "stamp"]),
     ("api", &[]),
     ("compile", &["api", "plan", "mail", "smtp::reply", "smtp::limits", "route", "sasl", "policy", "stamp"]),
+    ("status", &["api", "compile", "plan"]),
     ("metrics", &["smtp", "backend"]),
     ("telemetry", &["backend", "mail", "plan"]),
     ("client", &["mail", "smtp::reply", "plan", "metrics", "telemetry"]),
@@ -37,7 +38,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("server", &["mail", "smtp", "policy", "plan", "pipeline", "metrics", "telemetry"]),
     ("source", &["api", "compile", "plan", "metrics", "telemetry"]),
-    ("controller", &["api", "compile", "plan", "source", "metrics", "telemetry"]),
+    ("controller", &["api", "compile", "plan", "status", "source", "metrics", "telemetry"]),
     // Looks at others from outside, in tests only.
     (
         "fuzz",

@@ -3,7 +3,8 @@
 use super::source::{line_of, words};
 use super::{Fault, Source};
 
-const ROOMS: &[&str] = &["mail", "smtp", "route", "sasl", "policy", "plan", "stamp", "api", "compile"];
+const ROOMS: &[&str] =
+    &["mail", "smtp", "route", "sasl", "policy", "plan", "stamp", "api", "compile", "status"];
 
 /// Sockets, clock, environment, files, processes, randomness, logs.
 const WORLD: &[&str] = &[

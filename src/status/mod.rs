@@ -1,0 +1,24 @@
+//! What should stand in the status of our objects, and what is worth an Event.
+//!
+//! Pure: from the objects, and from what became of each gateway that was compiled, to conditions. Who
+//! writes them, and whether this replica may, is the controller's affair.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `outcome` | what became of a gateway |
+//! | `wanted` | objects and outcomes → what should stand in each status |
+//! | `merge` | what should stand there, into what stands there: times, and what others have written |
+//! | `notice` | what a person should see at once |
+
+mod merge;
+mod notice;
+mod outcome;
+mod wanted;
+
+pub use merge::{Status, merge};
+pub use notice::{Notice, notices};
+pub use outcome::{Offer, Outcome};
+pub use wanted::{Wanted, wanted};
+
+/// Who writes our entries of `parents` and `ancestors`, as their `controllerName`.
+pub const CONTROLLER_NAME: &str = "mailchute.dev/controller";
