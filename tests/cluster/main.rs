@@ -7,5 +7,6 @@
 
 mod control_plane;
 mod harness;
+mod node;
 #[path = "../support/mod.rs"]
 mod support;

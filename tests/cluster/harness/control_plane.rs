@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use rcgen::KeyPair;
 use serde_json::Value;
 
 use super::audit::{self, Asked};
+use super::credentials::{by_certificate, certify, kubeconfig};
 use super::keeper::{self, Folder};
 use super::kubectl::Kubectl;
 use super::{token, tools};
@@ -40,14 +40,15 @@ impl ControlPlane {
     /// One of a test's own, that it may disturb.
     pub(crate) fn start() -> Self {
         let folder = Folder::new();
-        let (etcd, arguments) = prepare(folder.path());
+        let (etcd, apiserver) = arguments(&folder);
+        let etcd = keeper::start(folder.path(), "etcd", &etcd);
         let port = free_port();
         let server = format!("https://127.0.0.1:{port}");
-        let signing_key = certify(&folder, &["127.0.0.1"]);
+        let signing_key = certify(&folder, &Authority::new(), &["127.0.0.1"]);
         let kubeconfig = kubeconfig(&folder, "kubeconfig", &server, &by_certificate(folder.path(), "admin"));
         let admin = Kubectl::new(kubeconfig, None);
-        let arguments =
-            [arguments, words(&format!("--secure-port={port} --bind-address=127.0.0.1"))].concat();
+        let here = format!("--secure-port={port} --bind-address=127.0.0.1 --endpoint-reconciler-type=none");
+        let arguments = [apiserver, words(&here)].concat();
         let plane =
             Self { apiserver: Mutex::default(), _etcd: etcd, arguments, server, signing_key, admin, folder };
         plane.start_apiserver();
@@ -56,7 +57,7 @@ impl ControlPlane {
 
     /// Starts kube-apiserver after [`Self::stop_apiserver`], and waits until it is ready.
     pub(crate) fn start_apiserver(&self) {
-        let mut apiserver = keeper::start(self.folder.path(), None, "kube-apiserver", &self.arguments);
+        let mut apiserver = keeper::start(self.folder.path(), "kube-apiserver", &self.arguments);
         apiserver.wait_until(|| self.admin.succeeds(&["get", "--raw=/readyz"]));
         *self.apiserver.lock().unwrap() = Some(apiserver);
     }
@@ -161,57 +162,27 @@ pub(crate) async fn client(kubeconfig: &Path) -> kube::Client {
     kube::Client::try_from(config).unwrap()
 }
 
-/// Starts etcd, and gives the arguments that any apiserver is started with here.
-fn prepare(folder: &Path) -> (Running, Vec<String>) {
+/// Arguments of etcd and of kube-apiserver, wherever these run.
+pub(super) fn arguments(folder: &Folder) -> (Vec<String>, Vec<String>) {
     let (clients, peers) = (free_port(), free_port());
     let (clients, peers) = (format!("http://127.0.0.1:{clients}"), format!("http://127.0.0.1:{peers}"));
-    let arguments = words(&format!(
+    let etcd = words(&format!(
         "--data-dir=etcd --unsafe-no-fsync --log-level=warn --name=default \
          --listen-client-urls={clients} --advertise-client-urls={clients} --listen-peer-urls={peers} \
          --initial-advertise-peer-urls={peers} --initial-cluster=default={peers}"
     ));
-    let etcd = keeper::start(folder, None, "etcd", &arguments);
-    let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n";
-    std::fs::write(folder.join("audit.yaml"), policy).unwrap();
-    let arguments = words(&format!(
+    folder.write(
+        "audit.yaml",
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n",
+    );
+    let apiserver = words(&format!(
         "--etcd-servers={clients} --tls-cert-file=apiserver.crt --tls-private-key-file=apiserver.key \
          --client-ca-file=ca.crt --service-account-key-file=sa.pub --service-account-signing-key-file=sa.key \
          --service-account-issuer={ISSUER} --service-cluster-ip-range=10.96.0.0/24 \
          --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --allow-privileged=true \
-         --audit-policy-file=audit.yaml --audit-log-path=audit.log --endpoint-reconciler-type=none"
+         --audit-policy-file=audit.yaml --audit-log-path=audit.log"
     ));
-    (etcd, arguments)
-}
-
-/// Writes the certificates of a control plane whose apiserver has these names, and gives the key that signs
-/// tokens.
-fn certify(folder: &Folder, names: &[&str]) -> Vec<u8> {
-    let authority = Authority::new();
-    folder.write("ca.crt", &authority.pem());
-    authority.server(names).write(folder.path(), "apiserver");
-    authority.member("admin", "system:masters").write(folder.path(), "admin");
-    let key = KeyPair::generate().unwrap();
-    folder.write("sa.key", &key.serialize_pem());
-    folder.write("sa.pub", &key.public_key_pem());
-    key.serialize_der()
-}
-
-/// The user of a kubeconfig who has a certificate of [`certify`].
-fn by_certificate(folder: &Path, name: &str) -> String {
-    let file = folder.join(name);
-    format!("client-certificate: {0}.crt, client-key: {0}.key", file.display())
-}
-
-fn kubeconfig(folder: &Folder, name: &str, server: &str, user: &str) -> PathBuf {
-    let ca = folder.path().join("ca.crt");
-    let yaml = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-         clusters: [{{name: test, cluster: {{server: \"{server}\", certificate-authority: {}}}}}]\n\
-         users: [{{name: user, user: {{{user}}}}}]\n\
-         contexts: [{{name: test, context: {{cluster: test, user: user}}}}]\n",
-        ca.display()
-    );
-    folder.write(name, &yaml)
+    (etcd, apiserver)
 }
 
 /// Arguments, as a shell would part them.

@@ -19,15 +19,16 @@ const PREFIX: &str = "mailchute-cluster-";
 /// What removes a folder and all that belongs to it.
 const SWEEP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/harness/sweep");
 
-/// Starts a program that is killed when the process of the tests ends; `network` is the file of a network
-/// namespace, if it is to run in one. What it writes goes to `<name>.log` of the folder.
-pub(crate) fn start(folder: &Path, network: Option<&Path>, name: &str, arguments: &[String]) -> Running {
+/// Starts one of the tools in a folder.
+pub(super) fn start(folder: &Path, name: &str, arguments: &[String]) -> Running {
+    start_as(folder, name, &[], &[&[tools::path(name).display().to_string()], arguments].concat())
+}
+
+/// Starts what a command line says, which is killed when the process of the tests ends; with `wrapper`
+/// between, a command that takes another one. What it writes goes to `<name>.log` of the folder.
+pub(super) fn start_as(folder: &Path, name: &str, wrapper: &[&str], words: &[String]) -> Running {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]);
-    if let Some(network) = network {
-        command.arg("nsenter").arg(format!("--net={}", network.display())).arg("--");
-    }
-    command.arg(tools::path(name)).args(arguments);
+    command.args(["--pdeathsig", "KILL", "--"]).args(wrapper).args(words);
     command.current_dir(folder).env("PATH", tools::search_path()).stdin(Stdio::null());
     let log = folder.join(format!("{name}.log"));
     on_immortal_thread(move || Running::start(&mut command, &log))
@@ -48,8 +49,7 @@ fn on_immortal_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     receiver.recv().unwrap()
 }
 
-/// A folder, and what is named after it: processes that run by themselves, mounts, network namespaces,
-/// control groups. All of it goes with this, or with the process.
+/// A folder, and the control groups that are named after it. They go with this, or with the process.
 pub(crate) struct Folder {
     path: PathBuf,
     sweeper: Child,

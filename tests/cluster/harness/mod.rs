@@ -5,6 +5,9 @@
 //! | `tools` | the programs that `tests/tools/build` has built |
 //! | `keeper` | processes and folders that end with the process of the tests, however that ends |
 //! | `control_plane` | etcd and kube-apiserver on loopback: what a controller needs of a cluster |
+//! | `node` | a whole cluster: pods run, Services lead to them, clients come from outside |
+//! | `network` | its networks, for the sockets of a test |
+//! | `credentials` | certificates and kubeconfigs |
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
 //! | `audit` | who has asked the apiserver for what |
@@ -13,9 +16,13 @@
 
 pub(crate) mod audit;
 pub(crate) mod control_plane;
+mod credentials;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;
+pub(crate) mod network;
+pub(crate) mod node;
 mod token;
 pub(crate) mod tools;
 
 pub(crate) use control_plane::ControlPlane;
+pub(crate) use node::Node;
