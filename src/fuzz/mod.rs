@@ -16,6 +16,7 @@
 //! | `pattern` | a pattern takes what a plain reading of it takes |
 //! | `compile` | manifests become a plan or findings, each about an object that is there |
 //! | `verdict` | nothing but a confirmation becomes `250` |
+//! | `wire` | a snapshot is read or told apart, within its bound, and means the same once it is written again |
 
 mod address;
 mod bdat;
@@ -29,6 +30,7 @@ mod proxy;
 mod session;
 mod stamp;
 mod verdict;
+mod wire;
 
 pub use address::address;
 pub use bdat::bdat;
@@ -40,6 +42,7 @@ pub use proxy::proxy;
 pub use session::session;
 pub use stamp::stamp;
 pub use verdict::verdict;
+pub use wire::wire;
 
 /// A target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
@@ -56,4 +59,5 @@ pub const TARGETS: &[Target] = &[
     ("session", session),
     ("stamp", stamp),
     ("verdict", verdict),
+    ("wire", wire),
 ];

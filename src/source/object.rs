@@ -114,7 +114,7 @@ fn typed(kind: ApiKind, node: Node) -> Result<Object, Vec<Problem>> {
 
 /// Metadata is free-form, `apiVersion` and `kind` have been read, status is not ours to read. Of the
 /// kinds of Kubernetes we read a few fields only and may be older than the others.
-fn matters(kind: ApiKind, path: &[Step]) -> bool {
+pub(super) fn matters(kind: ApiKind, path: &[Step]) -> bool {
     let first = match path.first() {
         Some(Step::Field(name)) => name.as_str(),
         _ => "",
@@ -144,7 +144,7 @@ fn misnamed(object: &Object, tree: &Node) -> Option<Problem> {
 }
 
 /// RFC 1123 §2.1, in lower case, as Kubernetes has it.
-fn is_subdomain(name: &str) -> bool {
+pub(super) fn is_subdomain(name: &str) -> bool {
     let alphanumeric = |octet: &u8| octet.is_ascii_lowercase() || octet.is_ascii_digit();
     let label = |label: &str| {
         let octets = label.as_bytes();
@@ -196,7 +196,7 @@ fn in_words(message: &str) -> String {
     found.unwrap_or_else(|| message.to_owned())
 }
 
-fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
+pub(super) fn steps(path: &serde_ignored::Path<'_>) -> Vec<Step> {
     use serde_ignored::Path;
     match path {
         Path::Root => Vec::new(),
@@ -214,6 +214,6 @@ fn joined(parent: &serde_ignored::Path<'_>, step: Step) -> Vec<Step> {
     path
 }
 
-fn display(path: &[Step]) -> String {
+pub(super) fn display(path: &[Step]) -> String {
     crate::api::bounds::Violation { path: path.to_vec(), message: String::new() }.field()
 }

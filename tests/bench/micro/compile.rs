@@ -42,7 +42,8 @@ fn route(snapshot: &mut Snapshot, name: &str, local_part: Option<Value>) {
     snapshot.insert(object(ApiKind::Route, name, &spec)).expect("each name is given once");
 }
 
-fn routes(number: usize) -> Snapshot {
+/// A gateway with so many routes.
+pub(super) fn routes(number: usize) -> Snapshot {
     let mut snapshot = gateway();
     for index in 0..number {
         let value = format!("user{index}");
@@ -51,7 +52,8 @@ fn routes(number: usize) -> Snapshot {
     snapshot
 }
 
-fn recipients(number: usize) -> Snapshot {
+/// A gateway with one route and a list of so many recipients.
+pub(super) fn recipients(number: usize) -> Snapshot {
     let mut snapshot = gateway();
     route(&mut snapshot, "all", None);
     let recipients = json!({ "from": [{ "configMapRef": { "name": "users", "key": "list" } }] });

@@ -5,12 +5,14 @@
 mod compile;
 mod engine;
 mod routes;
+mod wire;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
 criterion_group! {
     name = micro;
     config = Criterion::default();
-    targets = engine::message, engine::unstuff, compile::compilations, routes::table, routes::patterns, routes::list
+    targets = engine::message, engine::unstuff, compile::compilations, routes::table, routes::patterns, routes::list,
+        wire::snapshots
 }
 criterion_main!(micro);

@@ -1,0 +1,138 @@
+//! One object as it stands in a body, and as it stands in a version.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::{Serialize, Serializer};
+
+use crate::api::{ApiKind, ConfigMap, Object, Secret};
+
+/// An object, less what no front-end needs.
+pub(super) struct Written<'a>(pub(super) &'a Object);
+
+/// A Secret as uid, resourceVersion and names of keys. One without the first two, which the API server
+/// gives to each, is told from others by its name and keys only.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Fingerprint<'a> {
+    kind: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+    uid: Option<&'a str>,
+    resource_version: Option<&'a str>,
+    keys: Vec<&'a str>,
+}
+
+impl<'a> Fingerprint<'a> {
+    /// That of a Secret; other objects stand in a version as they stand in the body.
+    pub(super) fn of(object: &'a Object) -> Option<Self> {
+        let Object::Secret(secret) = object else { return None };
+        Some(Self {
+            kind: object.kind().name(),
+            namespace: object.namespace(),
+            name: object.name(),
+            uid: secret.metadata.uid.as_deref(),
+            resource_version: secret.metadata.resource_version.as_deref(),
+            keys: secret.data.iter().flatten().map(|(key, _)| key.as_str()).collect(),
+        })
+    }
+}
+
+/// What is written of metadata. A resourceVersion moves with status, so only that of a Secret counts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    creation_timestamp: Option<&'a Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_version: Option<&'a str>,
+}
+
+impl<'a> Metadata<'a> {
+    fn of(object: &'a Object) -> Self {
+        let metadata = object.metadata();
+        let (namespace, secret) = (object.kind() == ApiKind::Namespace, object.kind() == ApiKind::Secret);
+        Self {
+            name: object.name(),
+            namespace: object.namespace(),
+            creation_timestamp: metadata.creation_timestamp.as_ref(),
+            labels: metadata.labels.as_ref().filter(|_| namespace),
+            uid: metadata.uid.as_deref().filter(|_| secret),
+            resource_version: metadata.resource_version.as_deref().filter(|_| secret),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a, C> {
+    api_version: String,
+    kind: &'static str,
+    metadata: Metadata<'a>,
+    #[serde(flatten)]
+    content: C,
+}
+
+#[derive(Serialize)]
+struct Spec<'a, S> {
+    spec: &'a S,
+}
+
+#[derive(Serialize)]
+struct SecretContent<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    type_: &'a Option<String>,
+    data: &'a Option<BTreeMap<String, crate::api::ByteString>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigMapContent<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: &'a Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binary_data: &'a Option<BTreeMap<String, crate::api::ByteString>>,
+}
+
+/// A Namespace is its labels.
+#[derive(Serialize)]
+struct NoContent {}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Object::Gateway(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
+            Object::Route(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
+            Object::Backend(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
+            Object::Policy(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
+            Object::Service(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
+            Object::Namespace(_) => self.with(NoContent {}).serialize(serializer),
+            Object::Secret(object) => {
+                let Secret { type_, data, .. } = &**object;
+                self.with(SecretContent { type_, data }).serialize(serializer)
+            }
+            Object::ConfigMap(object) => {
+                let ConfigMap { data, binary_data, .. } = &**object;
+                self.with(ConfigMapContent { data, binary_data }).serialize(serializer)
+            }
+        }
+    }
+}
+
+impl<'a> Written<'a> {
+    fn with<C>(&self, content: C) -> Document<'a, C> {
+        Document {
+            api_version: self.0.kind().api_version(),
+            kind: self.0.kind().name(),
+            metadata: Metadata::of(self.0),
+            content,
+        }
+    }
+}
