@@ -60,12 +60,12 @@ pub struct Candidate {
 }
 
 /// Stands for election until `stopped`, then gives the Lease back. All of it happens in the future.
-pub fn campaign(
+pub fn campaign<S: Future<Output = ()> + Send>(
     client: Client,
     candidate: Candidate,
     metrics: &Metrics,
-    stopped: impl Future<Output = ()> + Send,
-) -> (watch::Receiver<Leadership>, impl Future<Output = ()> + Send) {
+    stopped: S,
+) -> (watch::Receiver<Leadership>, impl Future<Output = ()> + Send + use<S>) {
     let (leadership, current) = watch::channel(Leadership::Follower);
     let gauge = metrics.leader();
     gauge.set(0);

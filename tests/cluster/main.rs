@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
+mod authority;
 mod control_plane;
 mod harness;
+mod lease;
 mod node;
 #[path = "../support/mod.rs"]
 mod support;

@@ -43,7 +43,7 @@ pub fn follow(
     client: Client,
     secret: ObjectName,
     metrics: &Metrics,
-) -> (watch::Receiver<Option<Arc<Issuer>>>, watch::Receiver<Held>, impl Future<Output = ()> + Send) {
+) -> (watch::Receiver<Option<Arc<Issuer>>>, watch::Receiver<Held>, impl Future<Output = ()> + Send + use<>) {
     let (issuer, current) = watch::channel(None);
     let (held, seen) = watch::channel(Held::default());
     let follower = Follower { secret, issuer, held, metrics: metrics.clone() };

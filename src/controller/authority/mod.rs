@@ -22,7 +22,10 @@
 //! The first one signs at once: nobody believes another. So does one that stands in for a Secret that was
 //! deleted, which is how to be rid of an authority whose key is known to others.
 //!
-//! Not here: who is let in (`TokenReview`), and certificates that cert-manager makes.
+//! Where cert-manager makes the certificates instead, the leader publishes its authority in the same
+//! ConfigMaps, and no more.
+//!
+//! Not here: who is let in (`TokenReview`).
 
 mod bundle;
 mod ca;
@@ -35,7 +38,7 @@ mod serving;
 
 pub use follow::{Held, Seen, follow};
 pub use issuer::{Issuer, Leaf};
-pub use keeper::{Keeper, Unpublished};
+pub use keeper::{Keeper, Kept, Namespaces, Unpublished};
 pub use serving::{Certified, Presented, names, renew};
 
 /// Why a certificate can't be had.
