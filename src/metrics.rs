@@ -15,6 +15,7 @@ mod family;
 mod label;
 mod listener;
 mod tls;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,6 +33,7 @@ pub use label::{
 pub use listener::{ActiveSession, ListenerMetrics};
 pub use prometheus::TEXT_FORMAT;
 pub use tls::{HANDSHAKE_SECONDS, HandshakeOutcome, TlsVersion};
+pub use watch::WatchEvent;
 
 /// Upper bounds of a command's duration, seconds: from 50 µs (a command that asks nothing) by way of
 /// a backend's answer to 60 s, over any delivery deadline.
@@ -131,6 +133,10 @@ families! {
         ["result"], "Writes of the status of objects.";
     crd_outdated: IntGauge = "mailchute_crd_outdated",
         ["kind"], "Whether the CRD in the cluster is older than the controller: 1, else 0.";
+    watch_events: IntCounter = "mailchute_watch_events_total",
+        ["kind", "event"], "What was seen of the objects of a kind in the cluster.";
+    watch_synced: IntGauge = "mailchute_watch_synced",
+        ["kind"], "Whether all objects of a kind are known and their changes are heard of: 1 or 0.";
 }
 
 /// All families and their registry. Clones count into the same series.

@@ -42,12 +42,24 @@ impl LogFormat {
 ///
 /// Where `filter` is not such a list, or logging was set up before.
 pub fn init(format: LogFormat, filter: &str) -> Result<Flush, TelemetryError> {
-    let filter =
-        EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter(error.to_string()))?;
+    let filter = filter_of(filter)?;
     let colours = io::stderr().is_terminal();
     let (lines, flush) = writer::start(io::stderr()).map_err(TelemetryError::Thread)?;
     dispatch(format, filter, colours, lines).try_init().map_err(|_| TelemetryError::Twice)?;
     Ok(flush)
+}
+
+/// Where the client of an API server logs answers that it can't read, which may hold a Secret, and where it
+/// says for each attempt what `source::cluster` says once.
+const KEPT_OUT: [&str; 2] = ["kube_client::client=off", "kube_runtime::watcher=off"];
+
+fn filter_of(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    let wrong = |error: &dyn std::error::Error| TelemetryError::Filter(error.to_string());
+    let mut filter = EnvFilter::builder().parse(directives).map_err(|error| wrong(&error))?;
+    for directive in KEPT_OUT {
+        filter = filter.add_directive(directive.parse().map_err(|error| wrong(&error))?);
+    }
+    Ok(filter)
 }
 
 /// The span of one connection.
@@ -134,11 +146,12 @@ mod tests {
     fn logged(format: LogFormat, filter: &str) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let filter = EnvFilter::builder().parse(filter).unwrap();
+        let filter = filter_of(filter).unwrap();
         tracing::dispatcher::with_default(&dispatch(format, filter, false, move || writer.clone()), || {
             let _session = tracing::info_span!("smtp.session", listener = "mx").entered();
             tracing::info!(outcome = "delivered", "message \u{1b}[31m");
             tracing::debug!("detail");
+            tracing::warn!(target: "kube_client::client", "an answer that can't be read: hunter2");
         });
         let lines = lines.0.lock().unwrap().clone();
         String::from_utf8(lines).unwrap()
@@ -162,6 +175,14 @@ mod tests {
         );
         assert_eq!(lines.lines().count(), 2, "{lines}");
         assert!(!lines.contains('\u{1b}'), "{lines:?}");
+    }
+
+    #[test]
+    fn answers_of_an_api_server_are_never_logged() {
+        for filter in ["trace", "info,kube_client=trace,kube_client::client=trace"] {
+            let lines = logged(LogFormat::Json, filter);
+            assert!(lines.contains("delivered") && !lines.contains("hunter2"), "{lines}");
+        }
     }
 
     #[test]

@@ -189,6 +189,7 @@ fn label_words_are_distinct_and_fit_a_label() {
         RecipientReason::ALL.map(RecipientReason::as_str).to_vec(),
         MessageOutcome::ALL.map(MessageOutcome::as_str).to_vec(),
         AuthOutcome::ALL.map(AuthOutcome::as_str).to_vec(),
+        WatchEvent::ALL.map(WatchEvent::as_str).to_vec(),
     ];
     for words in words {
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len(), "{words:?}");

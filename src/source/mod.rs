@@ -1,9 +1,12 @@
-//! Where API objects come from: files on disk, read and watched, and snapshots on their way from a controller.
+//! Where API objects come from: files on disk, read and watched; a cluster; snapshots on their way from a
+//! controller.
 //!
 //! Not here: what the objects mean (that is `compile`).
 
+pub mod cluster;
 pub mod error;
 pub mod files;
+mod lenient;
 mod object;
 pub mod watch;
 pub mod wire;

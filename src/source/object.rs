@@ -160,6 +160,17 @@ fn failure(
     path: &serde_path_to_error::Path,
     error: &serde_json::Error,
 ) -> Problem {
+    let (path, what) = explained(kind, path, error);
+    let field = display(&path);
+    (tree.place_of(&path), if field.is_empty() { what } else { format!("{field}: {what}") })
+}
+
+/// Where a value stands that its field does not take, and why, without the value where that is secret.
+pub(super) fn explained(
+    kind: ApiKind,
+    path: &serde_path_to_error::Path,
+    error: &serde_json::Error,
+) -> (Vec<Step>, String) {
     let path: Vec<Step> = path
         .iter()
         .filter_map(|segment| match segment {
@@ -175,8 +186,7 @@ fn failure(
         }
         _ => in_words(&error.to_string()),
     };
-    let field = display(&path);
-    (tree.place_of(&path), if field.is_empty() { what } else { format!("{field}: {what}") })
+    (path, what)
 }
 
 /// The message, less names that are Rust's and not the writer's.
