@@ -9,6 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{check, explain};
 use crate::telemetry::LogFormat;
 
+mod control;
+
+pub use control::{Certificate, Control, Identity};
+
 /// The front door for mail in a Kubernetes cluster: SMTP in, HTTP out.
 ///
 /// Exit codes: 0 done; 1 failed while running; 64 wrong command line; 65 wrong configuration;
@@ -43,6 +47,8 @@ pub enum Command {
     Dev(Dev),
     /// The front-end: takes mail and delivers it as the manifests say.
     Serve(Serve),
+    /// The controller: reads a cluster's objects, sends each front-end its gateway's, and writes their status.
+    Control(Box<Control>),
     /// Lints manifests: the findings that a cluster would show as conditions.
     Check(check::CheckArgs),
     /// Says which gateway, policy, route and backend would take a recipient, and why.

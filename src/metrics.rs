@@ -14,6 +14,7 @@ mod delivery;
 mod family;
 mod label;
 mod listener;
+mod snapshot;
 mod tls;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use label::{
 };
 pub use listener::{ActiveSession, ListenerMetrics};
 pub use prometheus::TEXT_FORMAT;
+pub use snapshot::{COMPILE_SECONDS, ReviewOutcome};
 pub use tls::{HANDSHAKE_SECONDS, HandshakeOutcome, TlsVersion};
 pub use watch::WatchEvent;
 
@@ -137,6 +139,22 @@ families! {
         ["kind", "event"], "What was seen of the objects of a kind in the cluster.";
     watch_synced: IntGauge = "mailchute_watch_synced",
         ["kind"], "Whether all objects of a kind are known and their changes are heard of: 1 or 0.";
+    compile_seconds: Histogram = "mailchute_compile_seconds",
+        [], "Time to compile all gateways and to make what is sent of them.", COMPILE_SECONDS;
+    compile_errors: IntCounter = "mailchute_compile_errors_total",
+        [], "Compiles that failed by a fault of mailchute: what was published stays.";
+    snapshot_routes: IntGauge = "mailchute_snapshot_routes",
+        ["gateway"], "Routes in the snapshot that is published.";
+    snapshot_held: IntGauge = "mailchute_snapshot_held",
+        ["gateway"], "By how many routes a snapshot has fewer that is held back for it.";
+    snapshot_requests: IntCounter = "mailchute_snapshot_requests_total",
+        ["code"], "Requests for snapshots, by the code of their answer.";
+    snapshot_refusals: IntCounter = "mailchute_snapshot_refusals_total",
+        ["gateway"], "Snapshots that a front-end could not use.";
+    clients: IntGauge = "mailchute_clients",
+        ["version_current"], "Front-ends, by whether they use what is published.";
+    token_reviews: IntCounter = "mailchute_token_reviews_total",
+        ["outcome"], "Questions to the apiserver whose a token is.";
 }
 
 /// All families and their registry. Clones count into the same series.

@@ -8,6 +8,7 @@ use crate::source::Unreadable;
 use crate::telemetry::{self, LogFormat, TelemetryError};
 
 pub mod check;
+mod control;
 pub mod crd;
 mod dev;
 pub mod explain;
@@ -94,6 +95,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Dev(arguments) => block_on(dev::run(arguments)),
         Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Control(arguments) => block_on(control::run(*arguments)),
         Command::Check(arguments) => Ok(check::run(&arguments, &mut io::stdout())?),
         Command::Crd => Ok(crd::run(&mut io::stdout())?),
         Command::Explain(arguments) => Ok(explain::run(&arguments, &mut io::stdout())?),

@@ -1,11 +1,30 @@
 //! The controller: watch → compile → publish, status, lease, serving certificate.
 //!
+//! ```text
+//! source::cluster ─▶ picture (gate, hold) ─▶ server ─▶ front-ends
+//! ```
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`picture`] | the loop: objects in, one picture at a time out |
+//! | `gate` | what is published of each gateway, and what stays as it was |
+//! | `hold` | whether a snapshot that loses most routes waits |
+//! | [`server`] | snapshots over HTTP/2, for front-ends that can say who they are |
+//! | [`authority`] | the certificate that it presents, and whom front-ends believe |
+//! | [`certificate`] | the same, made by somebody else, from a folder |
+//! | [`lease`], [`owner`] | who leads, and who owns what is created |
+//!
 //! What needs one writer alone waits for [`lease`]: the status of objects, Events, and the Secret of the
 //! [`authority`]. All replicas do the rest.
 
 pub mod authority;
+pub mod certificate;
+mod gate;
+mod hold;
 pub mod lease;
 pub mod owner;
+pub mod picture;
+pub mod server;
 
 /// Whose fields they are that the controller writes.
 const FIELD_MANAGER: &str = "mailchute";

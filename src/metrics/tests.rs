@@ -37,6 +37,13 @@ fn used() -> Metrics {
     metrics.message_memory().set(7);
     metrics.message_memory_limit().set(9);
     metrics.config_accepted("sha256-1", UNIX_EPOCH + Duration::from_secs(5));
+    metrics.compiled(Duration::from_millis(3));
+    metrics.compile_failed();
+    metrics.snapshot_published("mail/public", 40, Some(30));
+    metrics.snapshot_answered(304);
+    metrics.snapshot_refused("mail/public");
+    metrics.clients(3, 1);
+    metrics.token_reviewed(ReviewOutcome::Accepted);
     metrics
 }
 
@@ -68,6 +75,16 @@ fn what_is_counted_shows_in_the_text() {
         ("mailchute_config_last_success_timestamp_seconds", 5.0),
         (r#"mailchute_config_snapshot_info{version="sha256-1"}"#, 1.0),
         ("mailchute_config_rejects_total", 0.0),
+        (r#"mailchute_compile_seconds_bucket{le="0.0025"}"#, 0.0),
+        (r#"mailchute_compile_seconds_bucket{le="0.005"}"#, 1.0),
+        ("mailchute_compile_errors_total", 1.0),
+        (r#"mailchute_snapshot_routes{gateway="mail/public"}"#, 40.0),
+        (r#"mailchute_snapshot_held{gateway="mail/public"}"#, 30.0),
+        (r#"mailchute_snapshot_requests_total{code="304"}"#, 1.0),
+        (r#"mailchute_snapshot_refusals_total{gateway="mail/public"}"#, 1.0),
+        (r#"mailchute_clients{version_current="true"}"#, 3.0),
+        (r#"mailchute_clients{version_current="false"}"#, 1.0),
+        (r#"mailchute_token_reviews_total{outcome="accepted"}"#, 1.0),
     ];
     for (name, value) in expected {
         assert_eq!(series.get(name), Some(&value), "{name} in {series:#?}");
@@ -81,7 +98,7 @@ fn every_family_has_help_and_type_in_the_text() {
         let heads = text.lines().filter_map(|line| line.strip_prefix(word)?.split(' ').next());
         heads.map(str::to_owned).collect()
     };
-    assert_eq!(heads("# HELP ").len(), 21);
+    assert_eq!(heads("# HELP ").len(), 29);
     assert_eq!(heads("# HELP "), heads("# TYPE "));
 }
 

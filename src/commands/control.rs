@@ -1,0 +1,128 @@
+//! `mailchute control`: the controller, until it is told to stop.
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::serve::bind;
+use super::{Exit, Failure, front_end};
+use crate::admin::{Admin, Readiness};
+use crate::cli::Control;
+use crate::controller::authority::{self, Certified};
+use crate::controller::certificate;
+use crate::controller::picture::{self, Pictures};
+use crate::controller::server::SnapshotServer;
+use crate::metrics::Metrics;
+use crate::plan::ObjectName;
+use crate::source::cluster;
+
+/// Runs until SIGTERM or SIGINT; then lets requests end.
+///
+/// All replicas serve. One is ready once its port is open, its certificate is there and all has been
+/// compiled for the first time, and stays so whatever becomes of the API server.
+pub(super) async fn run(arguments: Control) -> Result<Exit, Failure> {
+    // Before anything that takes long, so that a signal is never missed.
+    let stopped = front_end::stopped();
+    let listener = bind("--listen", arguments.listen).await?;
+    let admin = bind("--admin", arguments.admin).await?;
+    let client = client(&arguments).await?;
+    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let mut work = JoinSet::new();
+    let certificate = certificate(&arguments, &client, &metrics, &mut work).await?;
+    let stop_admin = serve_admin(admin, &metrics, &readiness);
+    let options = cluster::Options { watch_namespaces: arguments.watch_namespaces.into_iter().collect() };
+    let cluster = cluster::watch(client.clone(), &options, metrics.clone());
+    let pictures = picture::follow(cluster.changes.clone(), metrics.clone());
+    let server =
+        SnapshotServer::new(client, arguments.audience, pictures.clone(), certificate.clone(), &metrics)
+            .map_err(|error| Failure::Config(format!("TLS can't be set up: {error}")))?;
+    tracing::info!(address = %arguments.listen, "listening for front-ends");
+    let telling = work.spawn(tell_readiness(readiness.clone(), pictures, certificate));
+    let stopping = async {
+        stopped.await;
+        telling.abort();
+        readiness.set_not_ready("stopping");
+        tracing::info!("stopping");
+    };
+    server.serve(listener, stopping).await;
+    work.shutdown().await;
+    stop_admin.await;
+    Ok(Exit::Ok)
+}
+
+/// Serves the admin port until what this gives is awaited.
+fn serve_admin(listener: TcpListener, metrics: &Metrics, readiness: &Readiness) -> impl Future<Output = ()> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone() };
+    let serving = tokio::spawn(admin.serve(listener, async {
+        drop(stopped.await);
+    }));
+    async {
+        drop(stop);
+        drop(serving.await);
+    }
+}
+
+/// A client for the cluster: as the arguments say, else as kubectl has it, else as a pod's service account.
+async fn client(arguments: &Control) -> Result<kube::Client, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::Config(format!(
+            "can't tell how to reach the cluster: {error}; run in a pod, or name a file by --kubeconfig"
+        ))
+    };
+    let options = KubeConfigOptions { context: arguments.context.clone(), ..KubeConfigOptions::default() };
+    let config = match &arguments.kubeconfig {
+        Some(file) => {
+            let file = Kubeconfig::read_from(file).map_err(|error| wrong(&error))?;
+            kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| wrong(&error))?
+        }
+        None if arguments.context.is_some() => {
+            kube::Config::from_kubeconfig(&options).await.map_err(|error| wrong(&error))?
+        }
+        None => kube::Config::infer().await.map_err(|error| wrong(&error))?,
+    };
+    kube::Client::try_from(config).map_err(|error| wrong(&error))
+}
+
+/// What is presented to front-ends: somebody else's certificate from a folder, or one that our own
+/// authority signs, once it is there.
+async fn certificate(
+    arguments: &Control,
+    client: &kube::Client,
+    metrics: &Metrics,
+    work: &mut JoinSet<()>,
+) -> Result<watch::Receiver<Certified>, Failure> {
+    if let Some(folder) = &arguments.certificate.serving_certificate {
+        let followed = certificate::follow(folder.clone()).await;
+        return followed.map_err(|error| Failure::Config(format!("--serving-certificate: {error}")));
+    }
+    let identity = &arguments.identity;
+    let secret = ObjectName::new(&identity.namespace, &arguments.certificate.ca_secret);
+    let (issuers, _, following) = authority::follow(client.clone(), secret, metrics);
+    let (certified, certificate) = watch::channel(None);
+    work.spawn(following);
+    work.spawn(authority::renew(
+        issuers,
+        authority::names(&identity.service, &identity.namespace),
+        certified,
+    ));
+    Ok(certificate)
+}
+
+/// Says what is still missing, and in the end that nothing is.
+async fn tell_readiness(
+    readiness: Readiness,
+    mut pictures: Pictures,
+    mut certificate: watch::Receiver<Certified>,
+) {
+    readiness.set_not_ready("the cluster's objects have not all been read and compiled yet");
+    if pictures.wait_for(Option::is_some).await.is_err() {
+        return;
+    }
+    readiness.set_not_ready("there is no serving certificate yet: the leader makes its authority");
+    if certificate.wait_for(Option::is_some).await.is_ok() {
+        readiness.set_ready();
+        tracing::info!("ready");
+    }
+}
