@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{check, explain};
+use crate::commands::{check, explain, probe};
 use crate::telemetry::LogFormat;
 
 mod control;
@@ -55,6 +55,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Prints the CustomResourceDefinitions: `mailchute crd | kubectl apply --server-side -f -`.
     Crd,
+    /// Holds one SMTP conversation with a front-end, prints it, and tells by its exit code how it went.
+    Probe(probe::ProbeArgs),
 }
 
 /// `mailchute dev`.
@@ -120,7 +122,7 @@ fn size(text: &str) -> Result<usize, String> {
     usize::try_from(size.bytes()).map_err(|_| "too large for this machine".to_owned())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration: crate::api::Duration = text.parse().map_err(|error| format!("{error}"))?;
     Ok(duration.as_std())
 }

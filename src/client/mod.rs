@@ -3,9 +3,13 @@
 //! | file | what |
 //! | --- | --- |
 //! | `http` | requests over HTTP/1.1 and HTTP/2, for backends and for callouts |
+//! | `smtp` | a conversation with a mail server, for the probe |
+//! | `authorities` | whose certificates are believed |
 //! | `circuit` | when to stop calling, and for how long |
 //!
 //! Not here: what is asked and what an answer means, see `backend` and `lookup`.
 
+mod authorities;
 pub mod circuit;
 pub(crate) mod http;
+pub(crate) mod smtp;

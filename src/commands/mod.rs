@@ -14,6 +14,7 @@ mod dev;
 pub mod explain;
 mod front_end;
 mod manifests;
+pub mod probe;
 mod serve;
 
 /// How a command ended, in the codes of sysexits(3) where there is one.
@@ -27,8 +28,14 @@ pub enum Exit {
     Usage,
     /// `EX_DATAERR`: there is something wrong with the files.
     Data,
+    /// `EX_UNAVAILABLE`: who is asked can't be reached.
+    Unavailable,
     /// `EX_OSERR`: a port can't be opened, or another thing of the system is missing.
     System,
+    /// `EX_TEMPFAIL`: who is asked says to come again.
+    Temporary,
+    /// `EX_PROTOCOL`: who is asked does not speak as it should.
+    Protocol,
 }
 
 impl Exit {
@@ -39,7 +46,10 @@ impl Exit {
             Self::Failure => 1,
             Self::Usage => 64,
             Self::Data => 65,
+            Self::Unavailable => 69,
             Self::System => 71,
+            Self::Temporary => 75,
+            Self::Protocol => 76,
         }
     }
 }
@@ -99,6 +109,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(arguments) => Ok(check::run(&arguments, &mut io::stdout())?),
         Command::Crd => Ok(crd::run(&mut io::stdout())?),
         Command::Explain(arguments) => Ok(explain::run(&arguments, &mut io::stdout())?),
+        Command::Probe(arguments) => block_on(probe::run(arguments)),
     }
 }
 

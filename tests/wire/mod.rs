@@ -15,6 +15,7 @@ mod loops;
 mod memory;
 mod pipelining;
 mod prdr;
+mod probe;
 mod proxy;
 mod rates;
 mod recipients;

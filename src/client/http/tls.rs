@@ -2,29 +2,18 @@
 //!
 //! A configuration lives as long as its server's connections do, so sessions are resumed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::stream::{HTTP2, Stream};
 use super::{Fault, Kind};
+use crate::client::authorities;
 use crate::plan;
-
-/// The certificates that the system trusts, read once.
-static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(%error, "a certificate of the system can't be read");
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    Arc::new(roots)
-});
 
 /// TLS towards one server.
 pub(super) struct Tls {
@@ -36,8 +25,8 @@ impl Tls {
     /// Fails, in words, where certificates or names can't be used.
     pub(super) fn new(http: &plan::Http) -> Result<Self, &'static str> {
         let roots = match &http.ca {
-            Some(pem) => Arc::new(roots(pem)?),
-            None => Arc::clone(&SYSTEM_ROOTS),
+            Some(pem) => Arc::new(authorities::of(pem)?),
+            None => authorities::of_the_system(),
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -67,13 +56,4 @@ impl Tls {
             Err(_) => Err(Fault::connect(Kind::Timeout, "TLS: no answer in time")),
         }
     }
-}
-
-fn roots(pem: &str) -> Result<RootCertStore, &'static str> {
-    const BAD: &str = "the CA certificates can't be read";
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        roots.add(certificate.map_err(|_| BAD)?).map_err(|_| BAD)?;
-    }
-    if roots.is_empty() { Err(BAD) } else { Ok(roots) }
 }
