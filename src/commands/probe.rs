@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Exit, Failure};
 use crate::cli::duration;
 use crate::client::smtp::{
-    Dialect, Envelope, Fault, Line, Login, Outcome, Reply, Script, Server, Tls, Trust, converse,
+    Dialect, Envelope, Fault, Line, Login, Outcome, Reply, Script, Security, Server, Trust, converse,
 };
 use crate::mail::{ForwardPath, Mailbox, ReversePath};
 use crate::plan::{Secret, shown};
@@ -116,13 +116,13 @@ fn server(arguments: &ProbeArgs) -> Result<Server, Failure> {
         None if arguments.insecure => Trust::Anybody,
         None => Trust::System,
     };
-    let tls = match arguments.tls {
-        TlsMode::None => Tls::Never,
-        TlsMode::Starttls => Tls::StartTls,
-        TlsMode::Implicit => Tls::Implicit,
+    let security = match arguments.tls {
+        TlsMode::None => Security::None,
+        TlsMode::Starttls => Security::StartTls,
+        TlsMode::Implicit => Security::Implicit,
     };
     let Place { host, port } = &arguments.to;
-    Server::new((host, *port), tls, &trust, arguments.server_name.as_deref())
+    Server::new((host, *port), security, &trust, arguments.server_name.as_deref())
         .map_err(|problem| Failure::Config(problem.to_owned()))
 }
 

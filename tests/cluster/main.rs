@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
+mod api;
 mod authority;
 mod control_plane;
 mod harness;

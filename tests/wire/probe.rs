@@ -1,5 +1,6 @@
 //! `mailchute probe` against the real program, and against what is none: what it prints, and how it ends.
 
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -17,14 +18,14 @@ use crate::support::scene::{Scene, tls};
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuu/FyAyuZSl3DbPdvio4KrIBdz2k2yhV2";
 
 /// Exit code and what was printed.
-fn probe(to: impl ToString, arguments: &[&str]) -> (i32, String) {
+fn probe(to: &dyn Display, arguments: &[&str]) -> (i32, String) {
     let output = program().args(["probe", "--to", &to.to_string()]).args(arguments).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), String::from_utf8(text).unwrap())
 }
 
 /// The same, which is to end so, with a verdict that begins so.
-fn expect(to: impl ToString, arguments: &[&str], code: i32, verdict: &str) -> String {
+fn expect(to: &dyn Display, arguments: &[&str], code: i32, verdict: &str) -> String {
     let (found, text) = probe(to, arguments);
     let last = text.lines().last().unwrap_or_default();
     assert!(found == code && last.starts_with(verdict), "{arguments:?}: {found}\n{text}");
@@ -44,7 +45,7 @@ fn name(path: &Path) -> &str {
 #[test]
 fn a_listener_that_answers_is_0() {
     let front_end = FrontEnd::to(Recorder::start().address);
-    let text = expect(front_end.smtp, &[], 0, "*** accepted: the listener answers");
+    let text = expect(&front_end.smtp, &[], 0, "*** accepted: the listener answers");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], format!("*** connected to {}", front_end.smtp));
     assert!(lines[1].starts_with("S: 220 mx.example.org "), "{text}");
@@ -61,13 +62,13 @@ fn a_recipient_that_is_taken_is_0_and_nothing_is_sent_unless_asked() {
     let named = format!("localhost:{port}");
     for to in [front_end.smtp.to_string(), named] {
         let verdict = "*** accepted: a@example.org is a recipient; nothing was sent";
-        let text = expect(to, &["--rcpt", "a@example.org"], 0, verdict);
+        let text = expect(&to, &["--rcpt", "a@example.org"], 0, verdict);
         assert!(text.contains("C: MAIL FROM:<>\n") && text.contains("C: RSET\n"), "{text}");
     }
     assert!(backend.received().is_empty());
     let arguments = ["--from", "me@client.example", "--rcpt", "<a@example.org>", "--message"];
     let text =
-        expect(front_end.smtp, &arguments, 0, "*** accepted: the message for <a@example.org> is delivered");
+        expect(&front_end.smtp, &arguments, 0, "*** accepted: the message for <a@example.org> is delivered");
     assert!(
         text.contains("C: MAIL FROM:<me@client.example>\n") && text.contains("C: (a message of "),
         "{text}"
@@ -81,14 +82,14 @@ fn a_recipient_that_is_taken_is_0_and_nothing_is_sent_unless_asked() {
 #[test]
 fn a_refusal_for_good_is_1() {
     let front_end = FrontEnd::to(Recorder::start().address);
-    expect(front_end.smtp, &["--rcpt", "a@elsewhere.example"], 1, "*** refused at RCPT: 550 5.7.1 ");
+    expect(&front_end.smtp, &["--rcpt", "a@elsewhere.example"], 1, "*** refused at RCPT: 550 5.7.1 ");
 }
 
 #[test]
 fn a_refusal_for_now_is_75() {
     let front_end = FrontEnd::to(Recorder::deciding(|_| 500).address);
     let arguments = ["--rcpt", "postmaster", "--message"];
-    expect(front_end.smtp, &arguments, 75, "*** refused at the message: 451 4.3.0 ");
+    expect(&front_end.smtp, &arguments, 75, "*** refused at the message: 451 4.3.0 ");
 }
 
 #[test]
@@ -98,9 +99,9 @@ fn lmtp_is_spoken() {
     let manifests = Manifests::listening_with(port, "profile: LMTP").all_to(backend.address);
     let front_end = FrontEnd::start(port, &manifests, &[]);
     let arguments = ["--lmtp", "--rcpt", "a@example.org", "--message"];
-    let text = expect(front_end.smtp, &arguments, 0, "*** accepted: the message");
+    let text = expect(&front_end.smtp, &arguments, 0, "*** accepted: the message");
     assert!(text.contains("C: LHLO [127.0.0.1]\n"), "{text}");
-    expect(front_end.smtp, &[], 1, "*** refused at EHLO: 5");
+    expect(&front_end.smtp, &[], 1, "*** refused at EHLO: 5");
 }
 
 #[test]
@@ -110,15 +111,15 @@ fn certificates_are_verified_unless_told_otherwise() {
         let (ours, theirs) = (file(&folder, "ours", &scene.authority.pem()), Authority::new().pem());
         let (to, theirs) = (scene.front_end.smtp, file(&folder, "theirs", &theirs));
         let good = ["--tls", mode, "--ca", name(&ours), "--server-name", "mx.example.org"];
-        let text = expect(to, &good, 0, "*** accepted");
+        let text = expect(&to, &good, 0, "*** accepted");
         assert!(text.contains(", certificate of mx.example.org verified\n"), "{text}");
         assert!(text.contains("*** TLSv1_3, "), "{text}");
         let other_name = ["--tls", mode, "--ca", name(&ours)];
-        expect(to, &other_name, 69, "*** unavailable: TLS: ");
+        expect(&to, &other_name, 69, "*** unavailable: TLS: ");
         let other_authority = ["--tls", mode, "--ca", name(&theirs), "--server-name", "mx.example.org"];
-        expect(to, &other_authority, 69, "*** unavailable: TLS: ");
-        expect(to, &["--tls", mode, "--server-name", "mx.example.org"], 69, "*** unavailable: TLS: ");
-        let text = expect(to, &["--tls", mode, "--insecure"], 0, "*** accepted");
+        expect(&to, &other_authority, 69, "*** unavailable: TLS: ");
+        expect(&to, &["--tls", mode, "--server-name", "mx.example.org"], 69, "*** unavailable: TLS: ");
+        let text = expect(&to, &["--tls", mode, "--insecure"], 0, "*** accepted");
         assert!(text.contains(", certificate of 127.0.0.1 not verified\n"), "{text}");
     }
 }
@@ -141,12 +142,12 @@ fn who_signs_in_shows_no_password() {
     };
     let (right, wrong) = (with(&right), with(&wrong));
     let right: Vec<&str> = right.iter().map(String::as_str).collect();
-    let text = expect(front_end.smtp, &right, 0, "*** accepted");
+    let text = expect(&front_end.smtp, &right, 0, "*** accepted");
     assert!(text.contains("C: AUTH PLAIN (user alice, and the password)\n"), "{text}");
     assert!(!text.contains("pencil") && !text.contains("AGFsaWNl"), "{text}");
     let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
-    expect(front_end.smtp, &wrong, 1, "*** refused at AUTH: 535 5.7.8 ");
-    expect(front_end.smtp, &base, 1, "*** refused at MAIL: 530 5.7.0 ");
+    expect(&front_end.smtp, &wrong, 1, "*** refused at AUTH: 535 5.7.8 ");
+    expect(&front_end.smtp, &base, 1, "*** refused at MAIL: 530 5.7.0 ");
 }
 
 /// A server that says this to whoever comes, then waits for the client to close, or closes itself.
@@ -167,33 +168,33 @@ fn saying(greeting: &'static str, waits: bool) -> SocketAddr {
 #[test]
 fn nobody_to_talk_to_is_69() {
     let short = ["--timeout", "200ms"];
-    expect(format!("127.0.0.1:{}", free_port()), &[], 69, "*** unavailable: can't connect: ");
-    expect("nowhere.invalid:25", &[], 69, "*** unavailable: can't connect: ");
-    expect(saying("", true), &short, 69, "*** unavailable: no answer to the greeting in time");
-    expect(saying("220 hi\r\n", true), &short, 69, "*** unavailable: no answer to EHLO in time");
-    expect(saying("220", true), &["--timeout", "200ms", "--tls", "implicit"], 69, "*** unavailable: TLS: ");
+    expect(&format!("127.0.0.1:{}", free_port()), &[], 69, "*** unavailable: can't connect: ");
+    expect(&"nowhere.invalid:25", &[], 69, "*** unavailable: can't connect: ");
+    expect(&saying("", true), &short, 69, "*** unavailable: no answer to the greeting in time");
+    expect(&saying("220 hi\r\n", true), &short, 69, "*** unavailable: no answer to EHLO in time");
+    expect(&saying("220", true), &["--timeout", "200ms", "--tls", "implicit"], 69, "*** unavailable: TLS: ");
     let broken = "*** unavailable: the connection broke while waiting for the answer to the greeting";
-    expect(saying("", false), &[], 69, broken);
+    expect(&saying("", false), &[], 69, broken);
 }
 
 #[test]
 fn no_mail_server_or_one_that_offers_less_is_76() {
     let malformed = "*** failed: what answers is no SMTP reply, to the greeting";
-    expect(saying("HTTP/1.1 400 Bad Request\r\n", true), &[], 76, malformed);
-    expect(saying("354 hi\r\n", true), &[], 76, "*** failed: the greeting is answered 354 hi");
+    expect(&saying("HTTP/1.1 400 Bad Request\r\n", true), &[], 76, malformed);
+    expect(&saying("354 hi\r\n", true), &[], 76, "*** failed: the greeting is answered 354 hi");
     let front_end = FrontEnd::to(Recorder::start().address);
     let starttls = ["--tls", "starttls", "--insecure"];
-    expect(front_end.smtp, &starttls, 76, "*** failed: the listener does not offer STARTTLS");
+    expect(&front_end.smtp, &starttls, 76, "*** failed: the listener does not offer STARTTLS");
     let injected = "220 hi\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n250 mx\r\n";
-    expect(saying(injected, true), &starttls, 76, "*** failed: the server went on in the clear");
+    expect(&saying(injected, true), &starttls, 76, "*** failed: the server went on in the clear");
 }
 
 #[test]
 fn a_greeting_that_turns_away_ends_as_its_code_says() {
-    expect(saying("421 4.3.2 Busy\r\n", false), &[], 75, "*** refused at the greeting: 421 4.3.2 Busy");
-    expect(saying("554 5.7.1 No\r\n", false), &[], 1, "*** refused at the greeting: 554 5.7.1 No");
+    expect(&saying("421 4.3.2 Busy\r\n", false), &[], 75, "*** refused at the greeting: 421 4.3.2 Busy");
+    expect(&saying("554 5.7.1 No\r\n", false), &[], 1, "*** refused at the greeting: 554 5.7.1 No");
     // What a terminal would obey is shown as what it is.
-    expect(saying("554 a\x1b[2J\r\n", false), &[], 1, "*** refused at the greeting: 554 a\\u{1b}[2J");
+    expect(&saying("554 a\x1b[2J\r\n", false), &[], 1, "*** refused at the greeting: 554 a\\u{1b}[2J");
 }
 
 #[test]
@@ -211,8 +212,8 @@ fn a_wrong_command_line_is_64_and_files_that_cannot_be_used_are_65_and_71() {
         (&["--tls", "starttls", "--server-name", "a b"], 65, "mailchute: the server name is no name"),
     ];
     for (arguments, code, says) in table {
-        let (found, text) = probe("127.0.0.1:1", arguments);
+        let (found, text) = probe(&"127.0.0.1:1", arguments);
         assert!(found == code && text.contains(says), "{arguments:?}: {found}\n{text}");
     }
-    assert_eq!(probe("127.0.0.1", &[]).0, 64);
+    assert_eq!(probe(&"127.0.0.1", &[]).0, 64);
 }

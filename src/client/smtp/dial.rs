@@ -15,9 +15,9 @@ use super::trust::Trust;
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tls {
+pub(crate) enum Security {
     /// There is none.
-    Never,
+    None,
     /// By STARTTLS (RFC 3207).
     StartTls,
     /// At once (RFC 8314).
@@ -28,7 +28,7 @@ pub(crate) enum Tls {
 pub(crate) struct Server {
     host: String,
     port: u16,
-    tls: Tls,
+    security: Security,
     connector: TlsConnector,
     /// For people: what is known of the certificate once TLS has begun.
     proof: &'static str,
@@ -41,17 +41,17 @@ impl Server {
     /// Fails, in words, where the authorities can't be read, or TLS needs a name and there is none.
     pub(crate) fn new(
         (host, port): (&str, u16),
-        tls: Tls,
+        security: Security,
         trust: &Trust,
         name: Option<&str>,
     ) -> Result<Self, &'static str> {
         let name = ServerName::try_from(name.unwrap_or(host).trim_end_matches('.').to_owned());
         let name = name.map_err(|_| "the server name is no name that a certificate can hold");
-        if tls != Tls::Never {
+        if security != Security::None {
             name.as_ref().map_err(|problem| *problem)?;
         }
         let proof = if matches!(trust, Trust::Anybody) { "not verified" } else { "verified" };
-        Ok(Self { host: host.to_owned(), port, tls, connector: trust.connector()?, proof, name })
+        Ok(Self { host: host.to_owned(), port, security, connector: trust.connector()?, proof, name })
     }
 }
 
@@ -101,11 +101,11 @@ pub(crate) async fn converse(
     transcript(Line::Note(format!("connected to {}", known(peer)?)));
     // Only a latency matter: without it the connection works all the same.
     drop(tcp.set_nodelay(true));
-    let upgrade = if server.tls == Tls::StartTls { Upgrade::StartTls } else { Upgrade::Never };
+    let upgrade = if server.security == Security::StartTls { Upgrade::StartTls } else { Upgrade::Never };
     let conversation = Conversation::new(script, upgrade, literal(known(local)?.ip()));
     let mut talk = Talk { conversation, reader: Reader::default(), deadline, transcript };
     let mut tcp = tcp;
-    if server.tls == Tls::Implicit {
+    if server.security == Security::Implicit {
         let mut tls = talk.handshake(server, tcp).await?;
         return talk.go_on(&mut tls, Turn::Listen).await.and(talk.outcome());
     }

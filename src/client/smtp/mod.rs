@@ -15,6 +15,6 @@ mod reply;
 mod trust;
 
 pub(crate) use conversation::{Dialect, Envelope, Login, Outcome, Script};
-pub(crate) use dial::{Fault, Line, Server, Tls, converse};
+pub(crate) use dial::{Fault, Line, Security, Server, converse};
 pub(crate) use reply::Reply;
 pub(crate) use trust::Trust;
