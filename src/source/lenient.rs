@@ -56,6 +56,16 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_field_of_a_route_is_told() {
+        let match_ = json!({"recipient": {"domain": "example.net", "planet": "earth"}});
+        let rule = json!({"name": "a", "matches": [match_], "delivery": {"backendRefs": [{"name": "b"}]}});
+        let spec = json!({"parentRefs": [{"name": "a"}], "rules": [rule], "tier": "gold"});
+        let value = json!({"apiVersion": "x", "kind": "y", "metadata": {"name": "a"}, "spec": spec});
+        let read = read(ApiKind::Route, &value);
+        assert_eq!(read.unknown, ["spec.rules[0].matches[0].recipient.planet", "spec.tier"]);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told_with_its_field() {
         let read = backend(&json!({"http": {"service": {"name": "a", "port": "http"}}}));
         let problem = read.object.unwrap_err();

@@ -13,3 +13,4 @@ mod lease;
 mod node;
 #[path = "../support/mod.rs"]
 mod support;
+mod watch;

@@ -1,3 +1,5 @@
+//! What the index makes of what it is told, case by case.
+
 use serde_json::{Value, json};
 
 use super::super::contents::{Fetched, Next, Ticket};
