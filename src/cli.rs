@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{check, explain, probe};
+use crate::source::remote::Address;
 use crate::telemetry::LogFormat;
 
 mod control;
@@ -84,11 +85,14 @@ pub struct Dev {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The folder of manifests; it is watched.
-    #[arg(long, value_name = "DIR")]
-    pub manifests: PathBuf,
-    /// Which gateway, where the manifests have several.
+    #[arg(long, value_name = "DIR", required_unless_present = "controller", conflicts_with = "controller")]
+    pub manifests: Option<PathBuf>,
+    /// Which gateway: where the manifests have several, and always with --controller.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub gateway: Option<String>,
+    #[command(flatten)]
+    /// The controller.
+    pub follow: Follow,
     /// The address that listeners open on.
     #[arg(long, default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED), value_name = "IP")]
     pub address: IpAddr,
@@ -98,6 +102,25 @@ pub struct Serve {
     #[command(flatten)]
     /// Bounds of the process.
     pub bounds: Bounds,
+}
+
+/// A controller instead of manifests.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Controller")]
+pub struct Follow {
+    /// The controller that sends the gateway's configuration, instead of --manifests.
+    #[arg(long, value_name = "https://HOST:PORT", requires = "gateway")]
+    pub controller: Option<Address>,
+    /// The CA certificates by which the controller is known, PEM. Read before each connection.
+    #[arg(long, value_name = "FILE", default_value = "/etc/mailchute/ca/ca.crt")]
+    pub controller_ca: PathBuf,
+    /// The service-account token that is shown to the controller. Read before each request.
+    #[arg(long, value_name = "FILE", default_value = "/var/run/secrets/mailchute.dev/token")]
+    pub controller_token: PathBuf,
+    /// Where to keep a copy of the last good snapshot, which holds Secrets: it is served where the controller is
+    /// away at the start. In a memory-backed folder, best.
+    #[arg(long, value_name = "FILE")]
+    pub snapshot_copy: Option<PathBuf>,
 }
 
 /// Bounds of the process.

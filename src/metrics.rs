@@ -121,12 +121,16 @@ families! {
         [], "Memory that holds messages.";
     message_memory_limit: IntGauge = "mailchute_message_memory_limit_bytes",
         [], "The byte budget for messages.";
+    config_connected: IntGauge = "mailchute_config_connected",
+        [], "Whether the controller answers this front-end: 1 or 0.";
     config_last_success: Gauge = "mailchute_config_last_success_timestamp_seconds",
-        [], "When a configuration was last taken into use.";
+        [], "When the configuration in use was last known to be the newest.";
     config_snapshot: IntGauge = "mailchute_config_snapshot_info",
         ["version"], "The configuration in use.";
     config_rejects: IntCounter = "mailchute_config_rejects_total",
         [], "Configurations that were not taken into use.";
+    config_ignored: IntGauge = "mailchute_config_ignored_fields",
+        [], "Fields of the last snapshot that this version does not know and has left out.";
     leader: IntGauge = "mailchute_leader",
         [], "Whether this controller is the one that writes: 1, else 0.";
     authority_expiry: IntGauge = "mailchute_authority_expiry_timestamp_seconds",
@@ -201,12 +205,33 @@ impl Metrics {
         self.families.message_memory_limit.get(&[])
     }
 
-    /// A configuration was taken into use; `version` is the one label that shows.
-    pub fn config_accepted(&self, version: &str, now: SystemTime) {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.families.config_last_success.get(&[]).set(since.as_secs_f64());
+    /// A configuration was taken into use that was the newest at `as_of`; `version` is the one label that
+    /// shows.
+    pub fn config_accepted(&self, version: &str, as_of: SystemTime) {
+        self.config_current(as_of);
         self.families.config_snapshot.retain("version", |held| held == version);
         self.families.config_snapshot.get(&[version]).set(1);
+    }
+
+    /// The configuration in use is the newest at `as_of`.
+    pub fn config_current(&self, as_of: SystemTime) {
+        let since = as_of.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.families.config_last_success.get(&[]).set(since.as_secs_f64());
+    }
+
+    /// The controller answers.
+    pub fn config_connected(&self) {
+        self.families.config_connected.get(&[]).set(1);
+    }
+
+    /// The controller does not answer, or not as it should.
+    pub fn config_disconnected(&self) {
+        self.families.config_connected.get(&[]).set(0);
+    }
+
+    /// So many fields of a snapshot are not known.
+    pub fn config_ignored(&self, fields: usize) {
+        self.families.config_ignored.get(&[]).set(i64::try_from(fields).unwrap_or(i64::MAX));
     }
 
     /// A configuration was not taken into use.

@@ -6,6 +6,7 @@ mod byte_exact;
 mod compile;
 mod http;
 mod manifests;
+mod snapshots;
 mod support;
 mod transcripts;
 mod wire;

@@ -8,6 +8,8 @@
 
 #[path = "tidy/budget.rs"]
 mod budget;
+#[path = "tidy/cluster.rs"]
+mod cluster;
 #[path = "tidy/import.rs"]
 mod import;
 #[path = "tidy/pure.rs"]
@@ -50,6 +52,11 @@ fn every_room_stands_in_the_table() {
 #[test]
 fn pure_rooms_have_no_world() {
     hold(pure::check);
+}
+
+#[test]
+fn a_front_end_has_no_client_of_the_cluster() {
+    hold(cluster::check);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, oneshot};
 
-use super::front_end::{self, FrontEnd};
+use super::front_end::{self, Following, FrontEnd};
 use super::manifests::{self, Config, Manifests};
 use super::serve::bind;
 use super::{Exit, Failure};
@@ -55,7 +55,8 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
     let example = arguments.manifests.is_none().then_some("anyone@example.org");
     announce(&smtp, &urls, example);
     let printing = tokio::spawn(print(arrivals));
-    front_end.serve(manifests, stopped, &bounds).await;
+    let following = manifests.map_or(Following::Nothing, Following::Manifests);
+    front_end.serve(following, stopped, &bounds).await;
     drop(stop);
     for server in servers {
         drop(server.await);
@@ -87,7 +88,7 @@ fn built_in(smtp: SocketAddr, page: &str) -> Result<Config, Failure> {
     let loaded = source::parse("built-in manifests", &text)?;
     let gateway = manifests::choose(&loaded, None)?;
     let compiled = compile(&loaded.snapshot, &gateway, Origin::Files);
-    let config = compiled.plan.map(|plan| Config { plan, version: loaded.version });
+    let config = compiled.plan.map(|plan| Config::of_files(plan, loaded.version));
     config.ok_or_else(|| {
         let findings: Vec<String> = compiled.findings.iter().map(ToString::to_string).collect();
         Failure::Config(format!("built-in manifests: {}", findings.join("; ")))

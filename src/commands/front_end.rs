@@ -8,11 +8,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::manifests::{Config, Manifests};
+use super::snapshots::Snapshots;
 use crate::admin::Readiness;
 use crate::cli::Bounds;
 use crate::metrics::Metrics;
 use crate::pipeline::{Budget, Serving};
+use crate::plan::Plan;
 use crate::server::{Options, PortError, Server};
+use crate::source::remote::Answer;
 
 /// How long until a port that could not be opened is tried again.
 const PORT_RETRY: Duration = Duration::from_secs(2);
@@ -25,8 +28,30 @@ pub(super) struct FrontEnd {
     server: Server,
 }
 
+/// Where the next plans come from.
+pub(super) enum Following {
+    /// Nowhere: the first one stays.
+    Nothing,
+    /// A folder.
+    Manifests(Manifests),
+    /// A controller.
+    Controller(Snapshots),
+}
+
+impl Following {
+    /// The next plan; `None` where there was a change that can't be used. Nothing is lost where it is
+    /// dropped while it waits.
+    async fn next(&mut self) -> Option<Config> {
+        match self {
+            Self::Nothing => std::future::pending().await,
+            Self::Manifests(manifests) => manifests.next().await,
+            Self::Controller(snapshots) => Some(snapshots.next().await),
+        }
+    }
+}
+
 impl FrontEnd {
-    /// Puts a first plan into service and opens its ports on `address`. Ready once all are open.
+    /// Puts a first plan into service and opens its ports on `address`, all of them. Ready then.
     pub(super) async fn open(
         config: Config,
         address: IpAddr,
@@ -34,17 +59,42 @@ impl FrontEnd {
         metrics: &Metrics,
         readiness: &Readiness,
     ) -> Result<Self, PortError> {
-        let serving = Serving::new(config.plan, None, metrics);
-        let (serving, current) = watch::channel(Arc::new(serving));
+        let (mut front_end, in_use) = Self::new(config, address, bounds, metrics, readiness);
+        front_end.server.apply().await?;
+        front_end.tell_readiness();
+        in_use.tell(metrics);
+        Ok(front_end)
+    }
+
+    /// The same with those ports that can be opened; the others are tried again. What somebody changes in
+    /// a cluster starts no pod anew and keeps none from starting.
+    pub(super) async fn open_what_can_be(
+        config: Config,
+        address: IpAddr,
+        bounds: &Bounds,
+        metrics: &Metrics,
+        readiness: &Readiness,
+    ) -> Self {
+        let (mut front_end, in_use) = Self::new(config, address, bounds, metrics, readiness);
+        front_end.open_ports().await;
+        in_use.tell(metrics);
+        front_end
+    }
+
+    fn new(
+        config: Config,
+        address: IpAddr,
+        bounds: &Bounds,
+        metrics: &Metrics,
+        readiness: &Readiness,
+    ) -> (Self, InUse) {
+        let (plan, in_use) = InUse::of(config);
+        let (serving, current) = watch::channel(Arc::new(Serving::new(plan, None, metrics)));
         let budget = Arc::new(Budget::new(bounds.message_memory, metrics));
         let options =
             Options { address, max_sessions: bounds.max_sessions, drain_timeout: bounds.drain_timeout };
-        let mut server = Server::new(options, current, budget, metrics.clone());
-        server.apply().await?;
-        let front_end = Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server };
-        metrics.config_accepted(&config.version, SystemTime::now());
-        front_end.tell_readiness();
-        Ok(front_end)
+        let server = Server::new(options, current, budget, metrics.clone());
+        (Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server }, in_use)
     }
 
     /// Where each listener is: its name and address.
@@ -52,25 +102,19 @@ impl FrontEnd {
         self.server.addresses()
     }
 
-    /// Follows the manifests, where there are any, until `stopped`; then drains.
+    /// Takes over what is followed until `stopped`; then drains.
     pub(super) async fn serve(
         mut self,
-        mut manifests: Option<Manifests>,
+        mut following: Following,
         stopped: impl Future<Output = ()>,
         bounds: &Bounds,
     ) {
         let mut stopped = std::pin::pin!(stopped);
         loop {
-            let edited = async {
-                match &mut manifests {
-                    Some(manifests) => manifests.next().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = &mut stopped => break,
                 () = self.retry_due() => self.open_ports().await,
-                config = edited => match config {
+                config = following.next() => match config {
                     Some(config) => self.adopt(config).await,
                     None => self.metrics.config_rejected(),
                 }
@@ -81,10 +125,11 @@ impl FrontEnd {
 
     /// Swaps the plan: transactions that have begun keep theirs; ports open and close.
     async fn adopt(&mut self, config: Config) {
+        let (plan, in_use) = InUse::of(config);
         let before = Arc::clone(&self.serving.borrow());
-        self.serving.send_replace(Arc::new(Serving::new(config.plan, Some(&before), &self.metrics)));
+        self.serving.send_replace(Arc::new(Serving::new(plan, Some(&before), &self.metrics)));
         self.open_ports().await;
-        self.metrics.config_accepted(&config.version, SystemTime::now());
+        in_use.tell(&self.metrics);
     }
 
     /// Waits until it is time to try again to open the ports that could not be opened; for ever where
@@ -128,6 +173,27 @@ impl FrontEnd {
         tokio::select! {
             () = self.server.drain() => tracing::info!("drained"),
             () = stopped() => tracing::warn!("told to stop again, sessions are cut"),
+        }
+    }
+}
+
+/// What there is to tell of a configuration once it is in use.
+struct InUse {
+    version: String,
+    as_of: SystemTime,
+    waiting: Option<Answer>,
+}
+
+impl InUse {
+    fn of(config: Config) -> (Plan, Self) {
+        let Config { plan, version, as_of, waiting } = config;
+        (plan, Self { version, as_of, waiting })
+    }
+
+    fn tell(self, metrics: &Metrics) {
+        metrics.config_accepted(&self.version, self.as_of);
+        if let Some(waiting) = self.waiting {
+            waiting.used();
         }
     }
 }

@@ -1,16 +1,30 @@
 //! Manifests → the plan of one gateway, as `serve` and `dev` start and follow them.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::commands::Failure;
 use crate::compile::{Compiled, Origin, compile};
 use crate::plan::{Finding, ObjectName, Plan, Severity};
+use crate::source::remote::Answer;
 use crate::source::{Event, Loaded, Watch, watch};
 
-/// What is served, and the version of the manifests it was made of.
+/// What is to be served.
 pub(super) struct Config {
     pub(super) plan: Plan,
+    /// That of the manifests or of the snapshot it was made of.
     pub(super) version: String,
+    /// When it was known to be the newest.
+    pub(super) as_of: SystemTime,
+    /// Whom to tell once it is in use.
+    pub(super) waiting: Option<Answer>,
+}
+
+impl Config {
+    /// One that files hold now.
+    pub(super) fn of_files(plan: Plan, version: String) -> Self {
+        Self { plan, version, as_of: SystemTime::now(), waiting: None }
+    }
 }
 
 /// A folder that is followed.
@@ -75,7 +89,7 @@ pub(super) fn choose(loaded: &Loaded, named: Option<&str>) -> Result<ObjectName,
 fn config(loaded: &Loaded, gateway: &ObjectName) -> Option<Config> {
     let Compiled { plan, findings, .. } = compile(&loaded.snapshot, gateway, Origin::Files);
     loaded.findings.iter().chain(&findings).for_each(log);
-    Some(Config { plan: plan?, version: loaded.version.clone() })
+    Some(Config::of_files(plan?, loaded.version.clone()))
 }
 
 fn log(finding: &Finding) {

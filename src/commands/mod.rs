@@ -16,6 +16,7 @@ mod front_end;
 mod manifests;
 pub mod probe;
 mod serve;
+mod snapshots;
 
 /// How a command ended, in the codes of sysexits(3) where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Where API objects come from: files on disk, read and watched; a cluster; snapshots on their way from a
-//! controller.
+//! Where API objects come from: files on disk, read and watched; a cluster; the snapshots that a
+//! controller sends.
 //!
 //! Not here: what the objects mean (that is `compile`).
 
@@ -8,6 +8,7 @@ pub mod error;
 pub mod files;
 mod lenient;
 mod object;
+pub mod remote;
 pub mod watch;
 pub mod wire;
 mod yaml;

@@ -13,7 +13,15 @@ use super::certificates::{Authority, Certificate};
 /// A server at 127.0.0.1 that speaks one protocol inside TLS. Where `clients` is given, it takes
 /// clients with a certificate of that authority, and no others.
 pub(crate) fn acceptor(authority: &Authority, protocol: &str, clients: Option<&Authority>) -> TlsAcceptor {
-    let Certificate { chain, key } = authority.server(&["127.0.0.1"]);
+    acceptor_of(authority.server(&["127.0.0.1"]), protocol, clients)
+}
+
+/// The same with any certificate.
+pub(crate) fn acceptor_of(
+    Certificate { chain, key }: Certificate,
+    protocol: &str,
+    clients: Option<&Authority>,
+) -> TlsAcceptor {
     let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

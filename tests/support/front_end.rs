@@ -1,6 +1,7 @@
 //! The real program under `serve`, in a folder of its own: started, watched, edited, ended.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use tempfile::TempDir;
@@ -40,18 +41,49 @@ impl FrontEnd {
     /// The same, with any text as manifests.
     pub(crate) fn start_with(port: u16, yaml: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("manifests")).unwrap();
-        std::fs::write(folder.path().join("manifests/all.yaml"), yaml).unwrap();
+        let manifests = folder.path().join("manifests");
+        std::fs::create_dir(&manifests).unwrap();
+        std::fs::write(manifests.join("all.yaml"), yaml).unwrap();
+        let mut all = vec!["--manifests".to_owned(), manifests.to_str().unwrap().to_owned()];
+        all.extend(arguments.iter().map(ToString::to_string));
+        let mut front_end = Self::spawn(port, folder, all);
+        front_end.wait_until_ready();
+        front_end
+    }
+
+    /// Starts with these arguments of `serve`, and does not wait. What they name is in `folder`.
+    pub(crate) fn spawn(port: u16, folder: TempDir, arguments: Vec<String>) -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let admin = local(free_port());
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let running = run(&folder, admin, &arguments);
         Self { smtp: local(port), admin, arguments, running, folder }
     }
 
+    /// Waits until it is ready; that it ends instead is a failure.
+    pub(crate) fn wait_until_ready(&mut self) {
+        let admin = self.admin;
+        self.running.wait_until(|| is_ready(admin));
+    }
+
     /// Starts anew what has ended or was killed, and waits until it is ready.
     pub(crate) fn restart(&mut self) {
+        self.respawn();
+        self.wait_until_ready();
+    }
+
+    /// Starts anew what has ended or was killed, and does not wait.
+    pub(crate) fn respawn(&mut self) {
         self.running = run(&self.folder, self.admin, &self.arguments);
+    }
+
+    /// What is in its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What its admin port answers; nothing while it is not open.
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        get(self.admin, path).map(|(status, body)| (status, String::from_utf8(body).unwrap()))
     }
 
     /// Puts other manifests in place of those it has, at once, as an editor does.
@@ -114,9 +146,6 @@ impl FrontEnd {
 
 fn run(folder: &TempDir, admin: SocketAddr, arguments: &[String]) -> Running {
     let mut command = program();
-    command.args(["serve", "--address", "127.0.0.1", "--admin", &admin.to_string(), "--manifests"]);
-    command.arg(folder.path().join("manifests")).args(arguments);
-    let mut running = Running::start(&mut command, &folder.path().join("log"));
-    running.wait_until(|| is_ready(admin));
-    running
+    command.args(["serve", "--address", "127.0.0.1", "--admin", &admin.to_string()]).args(arguments);
+    Running::start(&mut command, &folder.path().join("log"))
 }

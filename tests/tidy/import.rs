@@ -37,7 +37,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["mail", "smtp", "policy", "plan", "pipeline", "metrics", "telemetry"]),
-    ("source", &["api", "compile", "plan", "metrics", "telemetry"]),
+    ("source", &["api", "client", "compile", "plan", "metrics", "telemetry"]),
     ("controller", &["api", "compile", "plan", "status", "source", "metrics", "telemetry"]),
     // Looks at others from outside, in tests only.
     (

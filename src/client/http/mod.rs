@@ -28,6 +28,7 @@ use connect::Connector;
 use pool::{Pool, Taken};
 
 mod connect;
+mod direct;
 mod endpoint;
 mod http1;
 mod http2;
@@ -35,6 +36,7 @@ mod pool;
 mod stream;
 mod tls;
 
+pub(crate) use direct::{Answered, Direct};
 pub(crate) use endpoint::Endpoint;
 
 /// Octets of an answer's head, at most.

@@ -11,7 +11,8 @@ use super::{SCHEMA, WireError};
 use crate::api::{ApiKind, Object};
 use crate::compile::Snapshot;
 use crate::plan::{ObjectName, shown};
-use crate::source::object::{display, is_subdomain, matters, steps};
+use crate::source::lenient::{self, Lenient};
+use crate::source::object::is_subdomain;
 
 /// Characters of what is told about an object that can't be read.
 const PROBLEM: usize = 500;
@@ -151,7 +152,7 @@ impl<'de> Deserialize<'de> for Objects {
             fn visit_seq<A: SeqAccess<'de>>(self, mut objects: A) -> Result<Self::Value, A::Error> {
                 let mut elements = Vec::new();
                 while let Some(object) = objects.next_element::<Value>()? {
-                    elements.push(element(object));
+                    elements.push(element(&object));
                 }
                 Ok(elements)
             }
@@ -161,7 +162,7 @@ impl<'de> Deserialize<'de> for Objects {
     }
 }
 
-fn element(object: Value) -> Element {
+fn element(object: &Value) -> Element {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let (Some(api_version), Some(kind)) = (text(object.get("apiVersion")), text(object.get("kind"))) else {
         return Element::Nameless;
@@ -170,26 +171,15 @@ fn element(object: Value) -> Element {
     let metadata = object.get("metadata");
     let field = |name: &str| text(metadata.and_then(|metadata| metadata.get(name))).unwrap_or_default();
     let Some(name) = named(kind, &field("namespace"), &field("name")) else { return Element::Nameless };
-    let mut unknown = Vec::new();
-    let mut note = |path: serde_ignored::Path<'_>| {
-        let path = steps(&path);
-        if matters(kind, &path) {
-            unknown.push(shown(&display(&path)));
-        }
-    };
-    match kind.deserialize(serde_ignored::Deserializer::new(object, &mut note)) {
+    let Lenient { object, unknown } = lenient::read(kind, object);
+    match object {
         Ok(object) if (object.namespace(), object.name()) == (&*name.namespace, &*name.name) => {
+            let unknown = unknown.iter().map(|field| shown(field)).collect();
             Element::Object { object: Arc::new(object), unknown }
         }
         Ok(_) => Element::Nameless,
-        Err(error) => Element::Unreadable { kind, name, problem: problem(kind, &error) },
-    }
-}
-
-/// The error may quote the value that it does not like.
-fn problem(kind: ApiKind, error: &serde_json::Error) -> String {
-    match kind {
-        ApiKind::Secret => "not a Secret that this version can read".to_owned(),
-        _ => shown(&error.to_string()).chars().take(PROBLEM).collect(),
+        Err(problem) => {
+            Element::Unreadable { kind, name, problem: shown(&problem).chars().take(PROBLEM).collect() }
+        }
     }
 }

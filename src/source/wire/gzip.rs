@@ -11,7 +11,8 @@ use super::WireError;
 /// Fast rather than small: snapshots are alike throughout, so the lowest level takes most of them away.
 const LEVEL: Compression = Compression::new(1);
 
-pub(super) fn deflate(octets: &[u8]) -> Vec<u8> {
+/// Compresses.
+pub(in crate::source) fn deflate(octets: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(octets.len() / 8), LEVEL);
     let written = encoder.write_all(octets).and_then(|()| encoder.finish());
     written.expect("a vector takes whatever is written to it")

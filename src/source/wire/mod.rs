@@ -25,6 +25,7 @@ mod written;
 
 pub use decode::{Decoded, decode};
 pub use encode::{Encoded, encode};
+pub(super) use gzip::deflate;
 pub use gzip::inflate;
 
 /// The form of the body that this version writes and reads. It changes when a reader of the old form
