@@ -11,6 +11,7 @@ mod control_plane;
 mod harness;
 mod lease;
 mod node;
+mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
 mod watch;

@@ -7,6 +7,8 @@
 //! | `control_plane` | etcd and kube-apiserver on loopback: what a controller needs of a cluster |
 //! | `node` | a whole cluster: pods run, Services lead to them, clients come from outside |
 //! | `network` | its networks, for the sockets of a test |
+//! | `controller` | the controller as a process beside a control plane |
+//! | `asking` | what a front-end asks it, well or badly |
 //! | `credentials` | certificates and kubeconfigs |
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
@@ -14,8 +16,10 @@
 
 #![allow(dead_code, reason = "tests of a part of the program stand on a part of it")]
 
+pub(crate) mod asking;
 pub(crate) mod audit;
 pub(crate) mod control_plane;
+pub(crate) mod controller;
 mod credentials;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;
@@ -25,4 +29,5 @@ mod token;
 pub(crate) mod tools;
 
 pub(crate) use control_plane::ControlPlane;
+pub(crate) use controller::Controller;
 pub(crate) use node::Node;
