@@ -7,6 +7,7 @@ mod compile;
 mod http;
 mod manifests;
 mod snapshots;
+mod status;
 mod support;
 mod transcripts;
 mod wire;

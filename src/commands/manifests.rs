@@ -93,7 +93,7 @@ fn config(loaded: &Loaded, gateway: &ObjectName) -> Option<Config> {
 }
 
 fn log(finding: &Finding) {
-    let Finding { severity, reason, object, field, message } = finding;
+    let Finding { severity, reason, object, field, message, .. } = finding;
     match severity {
         Severity::Error => tracing::error!(%object, field, ?reason, "{message}"),
         Severity::Warning => tracing::warn!(%object, field, ?reason, "{message}"),

@@ -141,7 +141,7 @@ pub(super) fn unmet_requirements(
 ) {
     let listeners = || gateway.spec.listeners.iter().zip(classes).zip(&gateway.opens);
     for (attached, compiled) in attached.iter().zip(compiled) {
-        for (index, rule) in attached.route.spec.rules.iter().enumerate() {
+        for (index, rule) in attached.rules().iter().enumerate() {
             let here =
                 listeners().zip(&attached.listeners).filter(|((_, opens), by)| **opens && by.is_some());
             let required = here.filter_map(|(((listener, class), _), _)| {
@@ -195,7 +195,7 @@ fn relays(
         let name = ObjectName::new(namespace.unwrap_or(&attached.name.namespace), name);
         backends.get(&name).is_some_and(|backend| backend.spec.smtp.is_some() || backend.spec.lmtp.is_some())
     };
-    let rules = attached.route.spec.rules.iter().filter(|rule| {
+    let rules = attached.rules().iter().filter(|rule| {
         rule.delivery.backend_refs.iter().any(|each| is_relay(each.namespace.as_deref(), &each.name))
     });
     rules.map(|rule| rule.name.clone()).collect()

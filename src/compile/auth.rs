@@ -20,7 +20,7 @@ const FIELD: &str = "spec.auth.credentialsSecretRef";
 const TOLD: usize = 5;
 
 /// Whether clients may sign in on a listener.
-pub(super) fn takes_auth(listener: &Listener) -> bool {
+pub fn takes_auth(listener: &Listener) -> bool {
     defaults::auth_mode(listener) != AuthMode::Disabled
 }
 

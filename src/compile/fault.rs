@@ -37,6 +37,9 @@ pub(super) struct Faults<'a> {
 impl<'a> Faults<'a> {
     /// Inspects every object and reports what is found.
     pub(super) fn inspect(snapshot: &'a Snapshot, findings: &mut Findings) -> Self {
+        for (kind, name, problem) in snapshot.unreadable() {
+            findings.report((kind, name), Reason::Unreadable, "", format!("can't be read: {problem}"));
+        }
         let mut by_kind: HashMap<_, HashMap<_, _>> = HashMap::new();
         for (name, object) in snapshot.objects() {
             let faults = inspect(object);

@@ -1,6 +1,6 @@
 //! The findings of one compilation, gathered.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::api::ApiKind;
 use crate::plan::{Finding, ObjectName, ObjectRef, Reason, shown};
@@ -26,7 +26,22 @@ impl Findings {
             object: ObjectRef::new(kind.name(), name),
             field: shown(&field.into()),
             message: shown(&message.into()),
+            listeners: BTreeSet::new(),
         });
+    }
+
+    /// Says that a match of a route takes nothing on some listeners.
+    pub(super) fn report_shadowed(
+        &mut self,
+        route: &ObjectName,
+        field: String,
+        message: String,
+        listeners: &[&str],
+    ) {
+        self.report((ApiKind::Route, route), Reason::Shadowed, field, message);
+        if let Some(finding) = self.found.last_mut() {
+            finding.listeners = listeners.iter().map(|name| (*name).to_owned()).collect();
+        }
     }
 
     /// Where compile says in words what is wrong with a field, the pattern that the field breaks too
@@ -52,7 +67,11 @@ impl Findings {
         self.found.sort_by_cached_key(key);
         self.drop_patterns();
         self.found.dedup_by(|a, b| {
-            (&a.object, &a.field, a.reason) == (&b.object, &b.field, b.reason) && told_once(a, b)
+            let same = (&a.object, &a.field, a.reason) == (&b.object, &b.field, b.reason) && told_once(a, b);
+            if same {
+                b.listeners.append(&mut a.listeners);
+            }
+            same
         });
         self.found
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::attach::Attached;
 use super::auth;
 use super::connection;
 use super::delegation::Delegations;
@@ -42,6 +43,7 @@ pub(super) struct Usable<'a> {
 pub(super) fn read<'a>(
     snapshot: &'a Snapshot,
     (name, gateway): (&'a ObjectName, &'a MailGateway),
+    attached: &[Attached<'_>],
     faults: &Faults<'_>,
     findings: &mut Findings,
 ) -> Option<Usable<'a>> {
@@ -79,8 +81,8 @@ pub(super) fn read<'a>(
             }
         }
     };
-    let namespaces: BTreeSet<Arc<str>> =
-        snapshot.routes().map(|(route, _)| route.namespace.as_str().into()).collect();
+    let namespaces: BTreeSet<&str> = attached.iter().map(|route| route.name.namespace.as_str()).collect();
+    let namespaces: BTreeSet<Arc<str>> = namespaces.into_iter().map(Arc::from).collect();
     let delegations = Delegations::new(snapshot, name, &spec.domains, &namespaces);
     let delegations = match delegations {
         Ok(delegations) => delegations,

@@ -14,8 +14,9 @@
 //! | `tls`, `auth` | certificates of listeners, who may sign in |
 //! | `backend`, `verification`, `http` | destinations and callouts with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
-//! | `attach`, `route`, `table` | routes to listeners, rules, precedence |
+//! | `attach`, `route`, `backend_ref`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
+//! | `standing` | what became of each part, for status |
 //! | `trace` | what became of each match, for `explain` |
 //!
 //! Our mistakes never bounce mail. A rule that can't be used keeps its place, and its recipients get
@@ -29,6 +30,7 @@ mod advice;
 mod attach;
 mod auth;
 mod backend;
+mod backend_ref;
 mod cel;
 mod connection;
 mod defaults;
@@ -45,16 +47,21 @@ mod refers;
 mod route;
 mod select;
 mod snapshot;
+mod standing;
 mod table;
 mod tls;
 pub mod trace;
 mod unsupported;
 mod verification;
 
+pub use attach::{absent as absent_gateway, parent_name};
+pub use auth::takes_auth;
 pub use essence::essence;
+pub use policy::absent as absent_target;
 pub use refers::{Key, Reference, references};
 pub use select::select;
 pub use snapshot::{Duplicate, Snapshot};
+pub use standing::{Hold, Opening, RouteStanding, RuleStanding, Standings};
 
 use crate::api::ApiKind;
 use crate::plan::{Backend, Finding, Listener, ObjectName, Plan, Reason, Rule, RuleState, Weighted};
@@ -87,6 +94,8 @@ pub struct Compiled {
     pub findings: Vec<Finding>,
     /// How the plan came about.
     pub trace: Trace,
+    /// What became of each part of it.
+    pub standings: Standings,
 }
 
 /// Compiles one gateway.
@@ -98,17 +107,26 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
     let called = Called::read(snapshot, origin, &faults, &mut findings);
     advice::unused_backends(snapshot, &mut findings);
     let written = snapshot.gateway(gateway);
-    if written.is_none() {
+    if written.is_none() && snapshot.problem(ApiKind::Gateway, gateway).is_none() {
         let message = "there is no such gateway";
         findings.report((ApiKind::Gateway, gateway), Reason::Invalid, "", message);
     }
+    let mut standings = Standings::default();
     let assembled = written.and_then(|written| {
         let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
-        let usable = gateway::read(snapshot, (gateway, written), &faults, &mut findings)?;
-        Some(assemble(snapshot, usable, &attached, &faults, &called, &mut findings))
+        standings = Standings::attached(&attached);
+        let usable = gateway::read(snapshot, (gateway, written), &attached, &faults, &mut findings)?;
+        let about = &mut About { findings: &mut findings, standings: &mut standings };
+        Some(assemble(snapshot, usable, &attached, &faults, &called, about))
     });
     let (plan, trace) = assembled.unzip();
-    Compiled { plan, findings: findings.finish(), trace: trace.unwrap_or_default() }
+    Compiled { plan, findings: findings.finish(), trace: trace.unwrap_or_default(), standings }
+}
+
+/// What is said about a compilation beside its plan.
+struct About<'a> {
+    findings: &'a mut Findings,
+    standings: &'a mut Standings,
 }
 
 /// What there is to say about objects without a gateway, such as those of an application team alone.
@@ -117,6 +135,18 @@ pub fn inspect(snapshot: &Snapshot, origin: Origin) -> Vec<Finding> {
     let faults = Faults::inspect(snapshot, &mut findings);
     Called::read(snapshot, origin, &faults, &mut findings);
     advice::unused_backends(snapshot, &mut findings);
+    findings.finish()
+}
+
+/// The backends that a route can't have, whatever its gateways say of them. What is compiled tells it with
+/// the rest; this is for a route that no gateway takes.
+pub fn unresolved(snapshot: &Snapshot, route: &ObjectName) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let written = snapshot.route(route).map(|written| (route, written));
+    for (field, reason, message) in written.iter().flat_map(|route| backend_ref::unresolved(snapshot, *route))
+    {
+        findings.report((ApiKind::Route, route), reason, field, message);
+    }
     findings.finish()
 }
 
@@ -141,7 +171,7 @@ fn assemble<'a>(
     attached: &[Attached<'a>],
     faults: &Faults<'a>,
     called: &Called<'a>,
-    findings: &mut Findings,
+    About { findings, standings }: &mut About<'_>,
 ) -> (Plan, Trace) {
     let policies = Policies::new(snapshot, faults, &called.verifications, findings);
     let classes = Classes::new(&gateway, &policies);
@@ -157,11 +187,13 @@ fn assemble<'a>(
         ids: HashMap::new(),
         verifications: Vec::new(),
         holdings: Vec::new(),
+        blockers: Vec::new(),
         undelegated: Vec::new(),
     };
     let compiled: Vec<Vec<Vec<CompiledRule>>> =
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
+    standings.compiled(&gateway, attached, (&rules, &compiled, &classes.of));
     let Rules { rules, backends, verifications, written_backends, holdings, undelegated, .. } = rules;
     let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated), holdings };
     trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
@@ -221,20 +253,23 @@ fn tables(
 ) -> Vec<Arc<Table>> {
     let separators = &gateway.spec.subaddressing.separators;
     let builder = Tables { delegations: &gateway.delegations, separators, rules };
+    let names: Vec<&str> = gateway.spec.listeners.iter().map(|listener| listener.name.as_str()).collect();
+    let alike = |one: usize, other: usize| {
+        let routes = |route: &Attached<'_>| route.listeners[one] == route.listeners[other];
+        classes.of[one] == classes.of[other] && attached.iter().all(routes)
+    };
     let mut tables: Vec<Arc<Table>> = Vec::new();
     for (index, class) in classes.of.iter().enumerate() {
-        let same = (0..index).find(|earlier| {
-            let routes = |route: &Attached<'_>| route.listeners[*earlier] == route.listeners[index];
-            classes.of[*earlier] == *class && attached.iter().all(routes)
-        });
-        let table = match same {
+        let table = match (0..index).find(|earlier| alike(*earlier, index)) {
             Some(earlier) => Arc::clone(&tables[earlier]),
             None => {
                 let on_listener = attached.iter().zip(compiled).filter_map(|(attached, compiled)| {
                     let by = attached.listeners[index]?;
                     Some(OnListener { route: attached.name, by, rules: &compiled[*class] })
                 });
-                Arc::new(builder.build(on_listener.collect(), findings))
+                let sharing = (index..names.len()).filter(|later| alike(index, *later));
+                let sharing: Vec<&str> = sharing.map(|later| names[later]).collect();
+                Arc::new(builder.build(on_listener.collect(), &sharing, findings))
             }
         };
         tables.push(table);

@@ -6,18 +6,23 @@
 //! it holds for unusable, and no others.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
+
+mod target;
+
+use target::Found;
+pub(super) use target::Target;
 
 use super::fault::Faults;
 use super::findings::Findings;
 use super::recipients;
-use super::snapshot::{Scope, Snapshot};
+use super::snapshot::Snapshot;
+use super::standing::Hold;
 use super::table::age;
 use super::trace::Holding;
 use super::verification::Verifications;
 use crate::api::gateway::BackendTarget;
-use crate::api::policy::{TargetKind, TargetRef};
+use crate::api::policy::TargetRef;
 use crate::api::{ApiKind, RecipientPolicySpec};
 use crate::plan::{ObjectName, Reason, Require, SenderRate, Verification};
 use crate::policy::RecipientList;
@@ -71,56 +76,11 @@ impl Block {
     }
 }
 
-/// What a policy holds for: a gateway, a route, or one section of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Target {
-    kind: TargetKind,
-    name: ObjectName,
-    section: Option<String>,
-}
-
-impl Target {
-    /// A gateway or one of its listeners.
-    pub(super) fn gateway(name: &ObjectName, listener: Option<&str>) -> Self {
-        Self { kind: TargetKind::MailGateway, name: name.clone(), section: listener.map(str::to_owned) }
-    }
-
-    /// A route or one of its rules.
-    pub(super) fn route(name: &ObjectName, rule: Option<&str>) -> Self {
-        Self { kind: TargetKind::MailRoute, name: name.clone(), section: rule.map(str::to_owned) }
-    }
-
-    fn of(policy: &ObjectName, target: &TargetRef) -> Self {
-        let name = ObjectName::new(&policy.namespace, &target.name);
-        Self { kind: target.kind, name, section: target.section_name.clone() }
-    }
-
-    /// Whether the gateway or the route is there, with or without the section.
-    fn is_held(&self, snapshot: &Snapshot) -> bool {
-        match self.kind {
-            TargetKind::MailGateway => snapshot.gateway(&self.name).is_some(),
-            TargetKind::MailRoute => snapshot.route(&self.name).is_some(),
-        }
-    }
-
-    fn exists(&self, snapshot: &Snapshot) -> bool {
-        let has = |name: &str| self.section.as_deref().is_none_or(|section| section == name);
-        match self.kind {
-            TargetKind::MailGateway => snapshot.gateway(&self.name).is_some_and(|gateway| {
-                self.section.is_none() || gateway.spec.listeners.iter().any(|listener| has(&listener.name))
-            }),
-            TargetKind::MailRoute => snapshot.route(&self.name).is_some_and(|route| {
-                self.section.is_none() || route.spec.rules.iter().any(|rule| has(&rule.name))
-            }),
-        }
-    }
-}
-
-/// `MailRoute namespace/name tickets`.
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}", self.kind, self.name)?;
-        self.section.as_ref().map_or(Ok(()), |section| write!(f, " {section}"))
+/// Why what a policy targets can't be had; `None` where it can.
+pub fn absent(snapshot: &Snapshot, policy: &ObjectName, target: &TargetRef) -> Option<(Reason, String)> {
+    match Target::of(policy, target).find(snapshot) {
+        Found::There | Found::Unknown => None,
+        Found::Absent(reason, message) => Some((reason, message)),
     }
 }
 
@@ -138,11 +98,29 @@ struct Standing {
     conflicted: bool,
 }
 
+impl Standing {
+    fn hold(&self) -> Hold {
+        match self {
+            Self { won: true, .. } => Hold::Holds,
+            Self { met: true, conflicted: true, .. } => Hold::Lost,
+            Self { met: true, .. } => Hold::Overridden,
+            Self { met: false, .. } => Hold::NoRule,
+        }
+    }
+}
+
 struct Policy<'a> {
     name: &'a ObjectName,
     spec: &'a RecipientPolicySpec,
     broken: [bool; Block::ALL.len()],
     list: Option<(Arc<RecipientList>, recipients::Completeness)>,
+}
+
+/// Whether a block that holds can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applied {
+    Holds,
+    Unusable,
 }
 
 /// All policies, and who holds what.
@@ -153,12 +131,14 @@ pub(super) struct Policies<'a> {
     holders: BTreeMap<Target, Holders>,
     /// By target and policy, with the index of the targetRef.
     standings: BTreeMap<(Target, usize), (usize, Standing)>,
+    /// By namespace: policies that can't be read.
+    unreadable: BTreeMap<&'a str, Vec<&'a ObjectName>>,
 }
 
 /// What holds for a rule.
 pub(super) struct Effective {
-    /// No block that holds is broken.
-    pub(super) sound: bool,
+    /// Policies whose blocks hold and can't be used, or that might hold and can't be read.
+    pub(super) broken: Vec<ObjectName>,
     /// Which policy holds for which block.
     pub(super) holdings: Vec<Holding>,
     pub(super) recipients: Option<Arc<RecipientList>>,
@@ -187,7 +167,11 @@ impl<'a> Policies<'a> {
             policies: Vec::new(),
             holders: BTreeMap::new(),
             standings: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
         };
+        for (name, _) in snapshot.unreadable_of(ApiKind::Policy) {
+            all.unreadable.entry(&name.namespace).or_default().push(name);
+        }
         for (name, policy) in sorted {
             let faults = faults.of(ApiKind::Policy, name);
             let field = |block: Block| format!("spec.{}", block.name());
@@ -213,21 +197,12 @@ impl<'a> Policies<'a> {
         let Policy { name, spec, .. } = &self.policies[id];
         let field = format!("spec.targetRefs[{index}]");
         let target = Target::of(name, target);
-        if !target.exists(self.snapshot) {
-            if self.snapshot.scope() == Scope::Gateway && !target.is_held(self.snapshot) {
-                return;
+        match target.find(self.snapshot) {
+            Found::There => {}
+            Found::Unknown => return,
+            Found::Absent(reason, message) => {
+                return findings.report((ApiKind::Policy, name), reason, field, message);
             }
-            let Target { kind, name: aimed, section } = &target;
-            let part = match kind {
-                TargetKind::MailGateway => "listener",
-                TargetKind::MailRoute => "rule",
-            };
-            let section =
-                section.as_ref().map(|section| format!(" with a {part} {section}")).unwrap_or_default();
-            let message =
-                format!("there is no {kind:?} {aimed}{section}: the policy holds for nothing there");
-            findings.report((ApiKind::Policy, name), Reason::TargetNotFound, field, message);
-            return;
         }
         let mut standing = Standing::default();
         let holders = self.holders.entry(target.clone()).or_default();
@@ -263,7 +238,7 @@ impl<'a> Policies<'a> {
         findings: &mut Findings,
     ) -> Effective {
         let mut effective = Effective {
-            sound: true,
+            broken: self.unreadable_for(targets),
             holdings: Vec::new(),
             recipients: None,
             recipients_unknown: false,
@@ -280,13 +255,25 @@ impl<'a> Policies<'a> {
                     standing.won = true;
                 }
                 let Policy { name, broken, .. } = &self.policies[id];
-                effective.sound &= !broken[nth];
-                let (policy, target) = ((*name).clone(), target.to_string());
-                effective.holdings.push(Holding { block: block.name(), policy, target });
-                self.apply(id, block, (separators, allow), &mut effective, findings);
+                let (policy, is_broken, target) = ((*name).clone(), broken[nth], target.to_string());
+                effective.holdings.push(Holding { block: block.name(), policy: policy.clone(), target });
+                let applied = self.apply(id, block, (separators, allow), &mut effective, findings);
+                if (is_broken || applied == Applied::Unusable) && !effective.broken.contains(&policy) {
+                    effective.broken.push(policy);
+                }
             }
         }
         effective
+    }
+
+    /// The policies that can't be read and might hold for a rule: those of its route's namespace, and of
+    /// the gateway's.
+    fn unreadable_for(&self, [rule, _, _, gateway]: &[Target; 4]) -> Vec<ObjectName> {
+        let of = |target: &Target| self.unreadable.get(target.namespace()).into_iter().flatten();
+        let mut unreadable: Vec<ObjectName> =
+            of(rule).chain(of(gateway)).map(|name| (*name).clone()).collect();
+        unreadable.dedup();
+        unreadable
     }
 
     fn meet(&mut self, targets: &[Target; 4]) {
@@ -318,11 +305,11 @@ impl<'a> Policies<'a> {
         (separators, allow): (&str, &[BackendTarget]),
         effective: &mut Effective,
         findings: &mut Findings,
-    ) {
+    ) -> Applied {
         let policy = &mut self.policies[id];
         match block {
             Block::Recipients => {
-                let Some(written) = &policy.spec.recipients else { return };
+                let Some(written) = &policy.spec.recipients else { return Applied::Holds };
                 let (list, completeness) = policy.list.get_or_insert_with(|| {
                     recipients::read(self.snapshot, policy.name, written, separators, findings)
                 });
@@ -330,7 +317,7 @@ impl<'a> Policies<'a> {
                 effective.recipients_unknown = *completeness == recipients::Completeness::Partial;
             }
             Block::Limits => {
-                let Some(limits) = &policy.spec.limits else { return };
+                let Some(limits) = &policy.spec.limits else { return Applied::Holds };
                 let bytes = limits.max_message_bytes.bytes();
                 let recipients = limits.max_recipients;
                 let least = &mut effective.max_message_bytes;
@@ -343,17 +330,20 @@ impl<'a> Policies<'a> {
                 }));
             }
             Block::Require => {
-                let Some(require) = &policy.spec.require else { return };
+                let Some(require) = &policy.spec.require else { return Applied::Holds };
                 effective.require.tls |= require.tls;
                 effective.require.auth |= require.auth;
             }
             Block::Verification => {
                 effective.verification = self.verification(id, allow, findings);
-                effective.sound &= effective.verification.is_some();
+                if effective.verification.is_none() {
+                    return Applied::Unusable;
+                }
             }
             // What these ask for is not built yet: where they ask for anything they are broken.
             Block::SenderAuthentication | Block::Greylisting => {}
         }
+        Applied::Holds
     }
 
     /// The service of a policy that holds at a gateway; `None` where it can't be used or must not be
@@ -375,6 +365,15 @@ impl<'a> Policies<'a> {
             return None;
         }
         self.verifications.get(name).and_then(Clone::clone)
+    }
+
+    /// What became of each targetRef, by policy and index, once all rules were asked about.
+    pub(super) fn holds(&self) -> BTreeMap<ObjectName, BTreeMap<usize, Hold>> {
+        let mut holds: BTreeMap<ObjectName, BTreeMap<usize, Hold>> = BTreeMap::new();
+        for ((_, id), (index, standing)) in &self.standings {
+            holds.entry(self.policies[*id].name.clone()).or_default().insert(*index, standing.hold());
+        }
+        holds
     }
 
     /// Reports the policies that hold for none of the rules under a target, once all rules were asked

@@ -3,25 +3,24 @@
 //! A rule that can't be used keeps its place in the table: its recipients get `451 4.3.5` and never
 //! fall through to a rule that was not meant for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::attach::Attached;
+use super::backend_ref;
 use super::delegation;
 use super::fault::{Fault, Faults};
 use super::findings::Findings;
 use super::gateway::Usable;
 use super::policy::{Policies, Target as PolicyTarget};
-use super::reference::allows;
 use super::snapshot::Snapshot;
 use super::trace::{Holding, Line, Standing};
-use crate::api::gateway::BackendTarget;
 use crate::api::matches::{LocalPartKind, LocalPartMatch, SenderMatch, Subaddress as WrittenSubaddress};
 use crate::api::route::{BackendRef, RouteMatch, RouteRule};
 use crate::api::{ApiKind, MailBackend};
 use crate::plan::{
-    Backend, BackendId, Deliver, ObjectName, Reason, Retry, Rule, RuleState, Timeouts, Verification,
-    VerificationId, Weighted,
+    Backend, BackendId, Deliver, ObjectName, ObjectRef, Reason, Retry, Rule, RuleState, Timeouts,
+    Verification, VerificationId, Weighted,
 };
 use crate::route::{Candidate, DomainPattern, LocalPart, RuleId, SenderPattern, Subaddress};
 
@@ -73,15 +72,25 @@ pub(super) struct Rules<'a, 'c> {
     pub(super) verifications: Vec<Arc<Verification>>,
     /// By rule: the policies that hold for it.
     pub(super) holdings: Vec<Vec<Holding>>,
+    /// By rule: backends and policies that keep it from being used.
+    pub(super) blockers: Vec<BTreeSet<ObjectRef>>,
     /// Matches of domains that are not delegated to their route's namespace.
     pub(super) undelegated: Vec<Line>,
 }
+
+/// The name of the rule that stands for those of a route that can't be read: no rule can have it.
+const UNREADABLE: &str = "(unreadable)";
+
+/// A backend that a route may have; `None` for one that can't be used.
+type Named = (ObjectName, Option<Arc<Backend>>);
 
 /// The parts of a rule that no listener changes.
 struct Common {
     matches: Arc<[Match]>,
     /// Backends with a weight over 0; `None` where the rule can't be used.
     backends: Option<Vec<(Arc<Backend>, u32)>>,
+    /// Backends that can't be used, for reasons of their own.
+    blockers: BTreeSet<ObjectRef>,
 }
 
 impl Rules<'_, '_> {
@@ -95,22 +104,40 @@ impl Rules<'_, '_> {
     ) -> Vec<Vec<Compiled>> {
         let mut compiled: Vec<Vec<Compiled>> = listeners.iter().map(|_| Vec::new()).collect();
         let label: Arc<str> = attached.name.to_string().into();
-        for (index, rule) in attached.route.spec.rules.iter().enumerate() {
+        if attached.written().is_none() {
+            compiled.iter_mut().for_each(|rules| rules.push(self.unreadable(attached.name, &label)));
+        }
+        for (index, rule) in attached.rules().iter().enumerate() {
             let common = self.common(attached, index, rule, findings);
             for (listener, compiled) in listeners.iter().zip(&mut compiled) {
                 let state = self.state(attached.name, rule, listener, &common, findings);
-                let id = RuleId(u32::try_from(self.rules.len()).unwrap_or(u32::MAX));
-                self.rules.push(Arc::new(Rule {
-                    route: attached.name.clone(),
-                    route_label: Arc::clone(&label),
-                    name: rule.name.clone(),
-                    group: format!("{}/{}/{}", self.gateway.name, attached.name, rule.name),
-                    state,
-                }));
+                let id = self.add((attached.name, &label), &rule.name, state);
                 compiled.push(Compiled { rule: id, matches: Arc::clone(&common.matches) });
             }
         }
         compiled
+    }
+
+    fn add(&mut self, (route, label): (&ObjectName, &Arc<str>), name: &str, state: RuleState) -> RuleId {
+        let id = RuleId(u32::try_from(self.rules.len()).unwrap_or(u32::MAX));
+        self.rules.push(Arc::new(Rule {
+            route: route.clone(),
+            route_label: Arc::clone(label),
+            name: name.to_owned(),
+            group: format!("{}/{route}/{name}", self.gateway.name),
+            state,
+        }));
+        id
+    }
+
+    /// What stands for the rules of a route that can't be read: they may take anything.
+    fn unreadable(&mut self, route: &ObjectName, label: &Arc<str>) -> Compiled {
+        self.holdings.push(Vec::new());
+        self.blockers.push(BTreeSet::new());
+        let rule = self.add((route, label), UNREADABLE, RuleState::Unusable);
+        let anything =
+            Match { field: String::new(), domain: None, local_part: LocalPart::Unknown, sender: None };
+        Compiled { rule, matches: [anything].into() }
     }
 
     fn common(
@@ -130,8 +157,9 @@ impl Rules<'_, '_> {
             of_route || (fault.is_under(&at) && !fault.field.starts_with(&in_matches))
         };
         let sound = !faults.iter().any(|fault| concerns(&fault));
-        let backends = self.backends(attached.name, rule, &at, findings).filter(|_| sound);
-        Common { matches, backends }
+        let mut blockers = BTreeSet::new();
+        let backends = self.backends(attached.name, (index, rule), &mut blockers, findings);
+        Common { matches, backends: backends.filter(|_| sound), blockers }
     }
 
     fn matches(
@@ -178,65 +206,44 @@ impl Rules<'_, '_> {
     fn backends(
         &self,
         route: &ObjectName,
-        rule: &RouteRule,
-        at: &str,
+        (rule, written): (usize, &RouteRule),
+        blockers: &mut BTreeSet<ObjectRef>,
         findings: &mut Findings,
     ) -> Option<Vec<(Arc<Backend>, u32)>> {
         let mut backends = Some(Vec::new());
-        for (index, written) in rule.delivery.backend_refs.iter().enumerate() {
-            let found = self.backend(route, written).map_err(|unresolved| {
-                let field = format!("{at}.delivery.backendRefs[{index}]");
-                if let Some((reason, message)) = unresolved {
-                    findings.report((ApiKind::Route, route), reason, field, message);
+        for (index, written) in written.delivery.backend_refs.iter().enumerate() {
+            let found = match self.backend(route, written) {
+                Ok((_, Some(backend))) => Some(backend),
+                Ok((name, None)) => {
+                    blockers.extend((written.weight > 0).then(|| ObjectRef::new("MailBackend", &name)));
+                    None
                 }
-            });
+                Err((reason, message)) => {
+                    let field = backend_ref::field(rule, index);
+                    findings.report((ApiKind::Route, route), reason, field, message);
+                    None
+                }
+            };
             match (found, written.weight) {
                 // It takes no mail, so it harms none.
                 (_, 0) => {}
-                (Ok(backend), weight) => {
+                (Some(backend), weight) => {
                     backends.iter_mut().for_each(|all| all.push((Arc::clone(&backend), weight)));
                 }
-                (Err(()), _) => backends = None,
+                (None, _) => backends = None,
             }
         }
         backends.filter(|backends| !backends.is_empty())
     }
 
-    /// A backend by reference, or why it can't be used: `None` where the backend itself says why.
-    fn backend(
-        &self,
-        route: &ObjectName,
-        written: &BackendRef,
-    ) -> Result<Arc<Backend>, Option<(Reason, String)>> {
-        if written.kind != "MailBackend" {
-            return Err(Some((
-                Reason::InvalidKind,
-                format!("{} is no kind of backend: use MailBackend", written.kind),
-            )));
-        }
-        let name = ObjectName::new(written.namespace.as_deref().unwrap_or(&route.namespace), &written.name);
-        let Some(backend) = self.written_backends.get(&name) else {
-            return Err(Some((Reason::BackendNotFound, format!("there is no MailBackend {name}"))));
-        };
-        if !allows(self.snapshot, &backend.spec.allowed_routes, &name.namespace, &route.namespace) {
-            let message = format!(
-                "MailBackend {name} does not let in routes of namespace {}: see its allowedRoutes",
-                route.namespace
-            );
-            return Err(Some((Reason::RefNotPermitted, message)));
-        }
+    /// A backend by reference, `None` for one that can't be used and says so itself; or why the route
+    /// can't have it.
+    fn backend(&self, route: &ObjectName, written: &BackendRef) -> Result<Named, (Reason, String)> {
+        let (name, backend) = backend_ref::resolve(self.snapshot, route, written)?;
         let allow = &self.gateway.spec.backends.allow;
-        let service = backend.spec.http.as_ref().is_some_and(|http| http.service.is_some());
-        let target = if service { BackendTarget::Service } else { BackendTarget::Url };
-        if !allow.contains(&target) {
-            let what = if service { "a Service" } else { "a host that is no Service" };
-            let message = format!(
-                "MailBackend {name} leads to {what}, which backends.allow of MailGateway {} forbids",
-                self.gateway.name
-            );
-            return Err(Some((Reason::RefNotPermitted, message)));
-        }
-        self.known.get(&name).and_then(Clone::clone).ok_or(None)
+        backend_ref::permit((self.gateway.name, allow), (&name, backend))?;
+        let known = self.known.get(&name).and_then(Clone::clone);
+        Ok((name, known))
     }
 
     /// What becomes of the recipients of a rule on a listener.
@@ -258,7 +265,11 @@ impl Rules<'_, '_> {
         let allow = &self.gateway.spec.backends.allow;
         let effective = self.policies.effective(&targets, (separators, allow), findings);
         self.holdings.push(effective.holdings);
-        let (Some(backends), true) = (&common.backends, effective.sound) else { return RuleState::Unusable };
+        let broken = effective.broken.iter().map(|policy| ObjectRef::new("RecipientPolicy", policy));
+        self.blockers.push(common.blockers.iter().cloned().chain(broken).collect());
+        let (Some(backends), true) = (&common.backends, effective.broken.is_empty()) else {
+            return RuleState::Unusable;
+        };
         let of_backends = backends.iter().map(|(backend, _)| backend.max_message_bytes);
         let max_message_bytes = of_backends.chain(effective.max_message_bytes).min().unwrap_or(0);
         let delivery = &rule.delivery;

@@ -36,8 +36,13 @@ pub(super) struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// The table of a listener, from its routes, the oldest first.
-    pub(super) fn build(&self, mut routes: Vec<OnListener<'_>>, findings: &mut Findings) -> Table {
+    /// The table of some listeners, from their routes, the oldest first.
+    pub(super) fn build(
+        &self,
+        mut routes: Vec<OnListener<'_>>,
+        listeners: &[&str],
+        findings: &mut Findings,
+    ) -> Table {
         routes.sort_by_key(|route| route.by);
         let mut builder = Builder::new(self.separators);
         let mut levels: BTreeSet<DomainPattern> =
@@ -50,7 +55,7 @@ impl Tables<'_> {
                         Some(domain) => {
                             levels.insert(domain.clone());
                             let candidate = each.candidate(domain.clone(), compiled.rule);
-                            self.insert(&mut builder, candidate, (route, each), findings);
+                            self.insert(&mut builder, candidate, (route, each), (listeners, findings));
                         }
                         None => unknown.push((*route, compiled.rule)),
                     }
@@ -68,7 +73,7 @@ impl Tables<'_> {
         builder: &mut Builder,
         candidate: Candidate,
         (route, each): (&ObjectName, &Match),
-        findings: &mut Findings,
+        (listeners, findings): (&[&str], &mut Findings),
     ) {
         let (domain, rule) = (candidate.domain.clone(), candidate.rule);
         let is_unknown = candidate.local_part == LocalPart::Unknown;
@@ -82,7 +87,7 @@ impl Tables<'_> {
                     "rule {} of MailRoute {} matches the same and goes first",
                     winner.name, winner.route
                 );
-                findings.report((ApiKind::Route, route), Reason::Shadowed, each.field.clone(), message);
+                findings.report_shadowed(route, each.field.clone(), message, listeners);
             }
             Err(Rejected::BadPattern(message)) => {
                 let field = format!("{}.recipient.localPart", each.field);

@@ -93,7 +93,7 @@ pub(super) fn lines(
 ) -> Vec<Line> {
     let mut lines = Vec::new();
     for (attached, compiled) in attached.iter().zip(compiled) {
-        for (index, rule) in attached.route.spec.rules.iter().enumerate() {
+        for (index, rule) in attached.rules().iter().enumerate() {
             let listing = |(by, class): (&Option<By>, &usize)| {
                 let rule = compiled.get(*class)?.get(index)?.rule;
                 by.map(|by| Listing { rule, by_section: by == By::Section })

@@ -1,6 +1,7 @@
 //! What compile has to say to whoever wrote the configuration.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::ObjectName;
@@ -26,6 +27,13 @@ macro_rules! reasons {
         impl Reason {
             /// All of them, for tests that walk them.
             pub const ALL: &[Self] = &[$(Self::$reason),*];
+
+            /// As it stands in a condition.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$reason => stringify!($reason)),*
+                }
+            }
         }
     };
 }
@@ -113,6 +121,8 @@ pub struct Finding {
     pub field: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// Of a match that is shadowed: the listeners where it is.
+    pub listeners: BTreeSet<String>,
 }
 
 /// How a finding about a Secret that is not there begins.

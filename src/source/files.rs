@@ -6,6 +6,7 @@
 //! beside its MailRoute) are left out with a warning; an unknown field, a wrong apiVersion and an
 //! object that is there twice are errors.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -152,6 +153,7 @@ impl Reader {
             object,
             field: String::new(),
             message: format!("mailchute reads nothing of this kind ({})", shown(api_version)),
+            listeners: BTreeSet::new(),
         });
     }
 }

@@ -6,7 +6,8 @@
 use serde::Serialize;
 
 use super::CONTROLLER_NAME;
-use super::wanted::{Claim, ListenerClaims, Parts, Wanted};
+use super::claim::Claim;
+use super::wanted::{ListenerClaims, Parts, Wanted};
 use crate::api::Object;
 use crate::api::policy::TargetRef;
 use crate::api::route::ParentRef;
@@ -96,13 +97,13 @@ impl Merger<'_> {
     }
 
     fn condition(&self, old: &[Condition], claim: &Claim) -> Condition {
-        let held = old.iter().find(|old| old.type_ == claim.kind && old.status == claim.status);
+        let held = old.iter().find(|old| old.type_ == claim.kind && old.status == claim.truth.name());
         let since = held.map_or(self.now, |held| &held.last_transition_time);
         Condition {
             type_: claim.kind.to_owned(),
-            status: claim.status.to_owned(),
+            status: claim.truth.name().to_owned(),
             reason: claim.reason.to_owned(),
-            message: claim.message.clone(),
+            message: claim.message.clone().into_owned(),
             observed_generation: self.generation,
             last_transition_time: since.clone(),
         }

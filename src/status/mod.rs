@@ -7,12 +7,19 @@
 //! | --- | --- |
 //! | `outcome` | what became of a gateway |
 //! | `wanted` | objects and outcomes → what should stand in each status |
+//! | `gateway`, `route`, `backend`, `policy` | the conditions of each kind, and why |
+//! | `claim` | one condition, and the words in it |
 //! | `merge` | what should stand there, into what stands there: times, and what others have written |
 //! | `notice` | what a person should see at once |
 
+mod backend;
+mod claim;
+mod gateway;
 mod merge;
 mod notice;
 mod outcome;
+mod policy;
+mod route;
 mod wanted;
 
 pub use merge::{Status, merge};

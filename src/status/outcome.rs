@@ -1,7 +1,7 @@
 //! What became of one gateway: what compile had to say, and what front-ends are offered.
 
-use crate::compile::Compiled;
-use crate::plan::Finding;
+use crate::compile::{Compiled, Opening, Standings};
+use crate::plan::{Finding, ObjectName};
 
 /// What front-ends of a gateway are offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,16 +20,54 @@ pub enum Offer {
     },
 }
 
+impl Offer {
+    /// The version of what is offered.
+    pub(super) fn version(&self) -> Option<&String> {
+        match self {
+            Self::Current { version } => Some(version),
+            Self::Held { version, .. } => version.as_ref(),
+        }
+    }
+
+    /// Why what the objects say now is not offered; `None` where it is.
+    pub(super) fn held(&self) -> Option<&str> {
+        match self {
+            Self::Current { .. } => None,
+            Self::Held { why, .. } => Some(why),
+        }
+    }
+}
+
 /// What became of one gateway.
 #[derive(Debug, Clone)]
 pub struct Outcome {
+    /// By object, then in the order of fields.
     pub(super) findings: Vec<Finding>,
+    pub(super) standings: Standings,
     pub(super) offer: Offer,
 }
 
 impl Outcome {
     /// From what compile made of the gateway's [selection](crate::compile::select()). The plan is not kept.
     pub fn new(compiled: Compiled, offer: Offer) -> Self {
-        Self { findings: compiled.findings, offer }
+        Self { findings: compiled.findings, standings: compiled.standings, offer }
     }
+
+    /// What there is to say about an object.
+    pub(super) fn about(&self, kind: &str, name: &ObjectName) -> &[Finding] {
+        about(&self.findings, kind, name)
+    }
+
+    /// Whether a listener opens.
+    pub(super) fn opens(&self, listener: usize) -> bool {
+        self.standings.listeners.get(listener) == Some(&Opening::Opens)
+    }
+}
+
+/// What there is to say about an object, of findings in the order of objects.
+pub(super) fn about<'a>(findings: &'a [Finding], kind: &str, name: &ObjectName) -> &'a [Finding] {
+    let place = |finding: &Finding| (&*finding.object.kind, &finding.object.name).cmp(&(kind, name));
+    let first = findings.partition_point(|finding| place(finding).is_lt());
+    let behind = &findings[first..];
+    &behind[..behind.partition_point(|finding| place(finding).is_eq())]
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::{Offer, Outcome};
-use crate::api::ApiKind;
+use super::claim::Claim;
+use super::outcome::{self, Outcome};
+use super::{backend, gateway, policy, route};
 use crate::api::policy::TargetRef;
 use crate::api::route::ParentRef;
-use crate::compile::Snapshot;
-use crate::plan::ObjectName;
+use crate::api::{ApiKind, Object};
+use crate::compile::{self, Origin, Snapshot};
+use crate::plan::{Finding, ObjectName};
 
 /// What should stand in the status of one object: conditions without times.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,15 +33,6 @@ pub(super) enum Parts {
     Policy { ancestors: Vec<(TargetRef, Vec<Claim>)> },
 }
 
-/// One condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) kind: &'static str,
-    pub(super) status: &'static str,
-    pub(super) reason: &'static str,
-    pub(super) message: String,
-}
-
 /// What is true of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ListenerClaims {
@@ -48,32 +41,38 @@ pub(super) struct ListenerClaims {
     pub(super) conditions: Vec<Claim>,
 }
 
-/// What should stand in the status of every object of ours.
-///
-/// `outcomes` has those gateways that were compiled; of the others it is not said that they can't be used.
-pub fn wanted(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Wanted> {
-    let ours = snapshot.objects().filter(|(_, object)| object.kind().is_ours());
-    ours.map(|(name, object)| Wanted {
-        kind: object.kind(),
-        name: name.clone(),
-        generation: object.metadata().generation,
-        conditions: Vec::new(),
-        parts: match object.kind() {
-            ApiKind::Gateway => {
-                Parts::Gateway { listeners: Vec::new(), version: version(outcomes.get(name)) }
-            }
-            ApiKind::Route => Parts::Route { parents: Vec::new() },
-            ApiKind::Policy => Parts::Policy { ancestors: Vec::new() },
-            _ => Parts::Backend,
-        },
-    })
-    .collect()
+/// What all that is wanted is made from.
+pub(super) struct Picture<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) outcomes: &'a BTreeMap<ObjectName, Outcome>,
+    /// What there is to say without any gateway.
+    inspected: Vec<Finding>,
 }
 
-/// The version of what front-ends are offered.
-fn version(outcome: Option<&Outcome>) -> Option<String> {
-    match &outcome?.offer {
-        Offer::Current { version } => Some(version.clone()),
-        Offer::Held { version, .. } => version.clone(),
+impl Picture<'_> {
+    /// What there is to say about an object without any gateway.
+    pub(super) fn about(&self, kind: &str, name: &ObjectName) -> &[Finding] {
+        outcome::about(&self.inspected, kind, name)
     }
+}
+
+/// What should stand in the status of every object of ours that can be read.
+///
+/// `outcomes` has the gateways that were compiled; of the others nothing is known.
+pub fn wanted(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Wanted> {
+    let inspected = compile::inspect(snapshot, Origin::Cluster);
+    let picture = Picture { snapshot, outcomes, inspected };
+    snapshot.objects().filter_map(|(name, object)| one(&picture, name, object)).collect()
+}
+
+fn one(picture: &Picture<'_>, name: &ObjectName, object: &Object) -> Option<Wanted> {
+    let (conditions, parts) = match object {
+        Object::Gateway(gateway) => gateway::status(picture, name, &gateway.spec),
+        Object::Route(route) => route::status(picture, name, route),
+        Object::Backend(_) => (backend::conditions(picture, name), Parts::Backend),
+        Object::Policy(policy) => policy::status(picture, name, &policy.spec),
+        Object::Secret(_) | Object::ConfigMap(_) | Object::Service(_) | Object::Namespace(_) => return None,
+    };
+    let generation = object.metadata().generation;
+    Some(Wanted { kind: object.kind(), name: name.clone(), generation, conditions, parts })
 }

@@ -1,0 +1,101 @@
+//! What a policy holds for: a gateway, a route, or one section of it.
+
+use std::fmt;
+
+use crate::api::ApiKind;
+use crate::api::policy::{TargetKind, TargetRef};
+use crate::compile::snapshot::{Scope, Snapshot};
+use crate::plan::{ObjectName, Reason};
+
+/// What a policy holds for: a gateway, a route, or one section of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::compile) struct Target {
+    kind: TargetKind,
+    name: ObjectName,
+    section: Option<String>,
+}
+
+impl Target {
+    /// A gateway or one of its listeners.
+    pub(in crate::compile) fn gateway(name: &ObjectName, listener: Option<&str>) -> Self {
+        Self { kind: TargetKind::MailGateway, name: name.clone(), section: listener.map(str::to_owned) }
+    }
+
+    /// A route or one of its rules.
+    pub(in crate::compile) fn route(name: &ObjectName, rule: Option<&str>) -> Self {
+        Self { kind: TargetKind::MailRoute, name: name.clone(), section: rule.map(str::to_owned) }
+    }
+
+    pub(super) fn of(policy: &ObjectName, target: &TargetRef) -> Self {
+        let name = ObjectName::new(&policy.namespace, &target.name);
+        Self { kind: target.kind, name, section: target.section_name.clone() }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.name.namespace
+    }
+
+    pub(super) fn find(&self, snapshot: &Snapshot) -> Found {
+        let sections = match self.kind {
+            TargetKind::MailGateway => snapshot.gateway(&self.name).map(|gateway| {
+                let listeners = gateway.spec.listeners.iter();
+                self.section.is_none()
+                    || listeners.into_iter().any(|listener| self.is_section(&listener.name))
+            }),
+            TargetKind::MailRoute => snapshot.route(&self.name).map(|route| {
+                let rules = route.spec.rules.iter();
+                self.section.is_none() || rules.into_iter().any(|rule| self.is_section(&rule.name))
+            }),
+        };
+        match sections {
+            Some(true) => Found::There,
+            Some(false) => self.absent(),
+            None => match snapshot.problem(self.api_kind(), &self.name) {
+                Some(problem) => {
+                    Found::Absent(Reason::Unreadable, format!("{self} can't be read: {problem}"))
+                }
+                None if snapshot.scope() == Scope::Gateway => Found::Unknown,
+                None => self.absent(),
+            },
+        }
+    }
+
+    fn absent(&self) -> Found {
+        let Self { kind, name, section } = self;
+        let part = match kind {
+            TargetKind::MailGateway => "listener",
+            TargetKind::MailRoute => "rule",
+        };
+        let section = section.as_ref().map(|section| format!(" with a {part} {section}")).unwrap_or_default();
+        let message = format!("there is no {kind:?} {name}{section}: the policy holds for nothing there");
+        Found::Absent(Reason::TargetNotFound, message)
+    }
+
+    fn is_section(&self, name: &str) -> bool {
+        self.section.as_deref() == Some(name)
+    }
+
+    fn api_kind(&self) -> ApiKind {
+        match self.kind {
+            TargetKind::MailGateway => ApiKind::Gateway,
+            TargetKind::MailRoute => ApiKind::Route,
+        }
+    }
+}
+
+/// Whether a target is there.
+pub(super) enum Found {
+    There,
+    /// It may be another gateway's.
+    Unknown,
+    /// It is not, or can't be read: why, and what that means.
+    Absent(Reason, String),
+}
+
+/// `MailRoute namespace/name tickets`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.name)?;
+        self.section.as_ref().map_or(Ok(()), |section| write!(f, " {section}"))
+    }
+}
