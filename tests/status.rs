@@ -104,9 +104,10 @@ fn picture(input: &Path) -> (Snapshot, Vec<Wanted>, Vec<Notice>) {
         .gateways()
         .map(|gateway| {
             let compiled = compile(&select(&snapshot, gateway), gateway, Origin::Cluster);
-            let offer = match held.get(gateway) {
-                Some(why) => Offer::Held { version: Some("before".to_owned()), why: why.clone() },
-                None => Offer::Current { version: "now".to_owned() },
+            let offer = match (held.get(gateway), &compiled.plan) {
+                (Some(why), _) => Offer::Held { version: Some("before".to_owned()), why: why.clone() },
+                (None, Some(_)) => Offer::Current { version: "now".to_owned() },
+                (None, None) => Offer::Held { version: None, why: "it can't be used".to_owned() },
             };
             (gateway.clone(), Outcome::new(compiled, offer))
         })

@@ -114,7 +114,8 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
     let mut standings = Standings::default();
     let assembled = written.and_then(|written| {
         let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
-        standings = Standings::attached(&attached);
+        let backends = called.backends.keys().map(|name| (*name).clone());
+        standings = Standings::attached(&attached, backends.collect());
         let usable = gateway::read(snapshot, (gateway, written), &attached, &faults, &mut findings)?;
         let about = &mut About { findings: &mut findings, standings: &mut standings };
         Some(assemble(snapshot, usable, &attached, &faults, &called, about))

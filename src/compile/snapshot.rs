@@ -104,6 +104,11 @@ impl Snapshot {
         self.objects.iter().map(|((_, name), object)| (name, &**object))
     }
 
+    /// All objects as they are held, by kind and name.
+    pub fn shared_objects(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &Arc<Object>)> {
+        self.objects.iter().map(|((kind, name), object)| (*kind, name, object))
+    }
+
     /// The names of all gateways.
     pub fn gateways(&self) -> impl Iterator<Item = &ObjectName> {
         self.of_kind(ApiKind::Gateway).map(|(name, _)| name)

@@ -18,18 +18,20 @@ pub struct Standings {
     pub routes: BTreeMap<ObjectName, RouteStanding>,
     /// By policy and the index of its targetRef: those whose target is there.
     pub policies: BTreeMap<ObjectName, BTreeMap<usize, Hold>>,
+    /// The backends that were looked at: what is wrong with them stands in the findings.
+    pub backends: BTreeSet<ObjectName>,
 }
 
 impl Standings {
     /// Those of routes that attach to listeners of a gateway of which no more is known yet.
-    pub(super) fn attached(attached: &[Attached<'_>]) -> Self {
+    pub(super) fn attached(attached: &[Attached<'_>], backends: BTreeSet<ObjectName>) -> Self {
         let readable = attached.iter().filter(|route| route.written().is_some());
         let routes = readable.map(|route| {
             let parents = route.parents.iter();
             let parents = parents.map(|(index, listeners)| (*index, listeners.iter().copied().collect()));
             (route.name.clone(), RouteStanding { parents: parents.collect(), rules: Vec::new() })
         });
-        Self { routes: routes.collect(), ..Self::default() }
+        Self { routes: routes.collect(), backends, ..Self::default() }
     }
 
     /// Adds what became of the rules of each route, of listeners and of policies. `compiled` has the rules of

@@ -5,7 +5,7 @@ use super::wanted::Picture;
 use crate::plan::{Finding, ObjectName, Reason, Severity};
 
 pub(super) fn conditions(picture: &Picture<'_>, name: &ObjectName) -> Vec<Claim> {
-    let findings = picture.about("MailBackend", name);
+    let findings = picture.about_backend(name);
     let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
     let values = || errors().filter(|finding| !is_reference(finding));
     let accepted = match values().next() {

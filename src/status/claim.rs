@@ -42,6 +42,9 @@ pub(super) const CONFLICTED: &str = "Conflicted";
 pub(super) const PARTIALLY_INVALID: &str = "PartiallyInvalid";
 pub(super) const SHADOWED: &str = "mailchute.dev/Shadowed";
 
+/// The reason of what will be known, or be so, later.
+pub(super) const PENDING: &str = "Pending";
+
 impl Claim {
     pub(super) fn new(
         kind: &'static str,

@@ -1,7 +1,9 @@
 //! The status of a MailGateway: Accepted, Programmed, Ready; for each listener Accepted, ResolvedRefs,
 //! Programmed, Conflicted and how many routes are attached; the version that front-ends are offered.
 
-use super::claim::{ACCEPTED, CONFLICTED, Claim, PROGRAMMED, RESOLVED_REFS, Truth, of_values, ready, told};
+use super::claim::{
+    ACCEPTED, CONFLICTED, Claim, PENDING, PROGRAMMED, READY, RESOLVED_REFS, Truth, of_values, ready, told,
+};
 use super::outcome::Outcome;
 use super::wanted::{ListenerClaims, Parts, Picture};
 use crate::api::MailGatewaySpec;
@@ -37,10 +39,7 @@ pub(super) fn status(
 /// Of a gateway that has not been compiled.
 fn unknown(spec: &MailGatewaySpec) -> (Vec<Claim>, Parts) {
     let pending = |kinds: &[&'static str]| -> Vec<Claim> {
-        kinds
-            .iter()
-            .map(|kind| Claim::new(kind, Truth::Unknown, "Pending", "it is not compiled yet"))
-            .collect()
+        kinds.iter().map(|kind| Claim::new(kind, Truth::Unknown, PENDING, "it is not compiled yet")).collect()
     };
     let listener = |listener: &Listener| ListenerClaims {
         name: listener.name.clone(),
@@ -48,7 +47,7 @@ fn unknown(spec: &MailGatewaySpec) -> (Vec<Claim>, Parts) {
         conditions: pending(&[ACCEPTED, RESOLVED_REFS, PROGRAMMED]),
     };
     let listeners = spec.listeners.iter().map(listener).collect();
-    (pending(&[ACCEPTED, PROGRAMMED, super::claim::READY]), Parts::Gateway { listeners, version: None })
+    (pending(&[ACCEPTED, PROGRAMMED, READY]), Parts::Gateway { listeners, version: None })
 }
 
 /// Whether front-ends are offered the gateway as it is written, and open any of its listeners.
@@ -59,7 +58,7 @@ pub(super) fn programmed(outcome: &Outcome, spec: &MailGatewaySpec) -> Claim {
         return Claim::fails(PROGRAMMED, "Invalid", message);
     }
     if let Some(why) = outcome.offer.held() {
-        return Claim::fails(PROGRAMMED, "Pending", why.to_owned());
+        return Claim::fails(PROGRAMMED, PENDING, why.to_owned());
     }
     if spec.front_ends.is_none() {
         let message = "spec.frontEnds: name the ServiceAccount of the front-ends: without one none of them gets \

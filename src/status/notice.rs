@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outcome::Outcome;
+use super::outcome::{self, Outcome};
 use crate::api::ApiKind;
-use crate::compile::{self, Origin, Snapshot};
+use crate::compile::Snapshot;
 use crate::plan::{Finding, ObjectName, Reason, Severity};
 
 /// What one Event says.
@@ -26,7 +26,7 @@ pub struct Notice {
 /// Those that were there before are there again; who writes Events leaves them out.
 pub fn notices(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Notice> {
     let of_gateways = outcomes.values().flat_map(|outcome| outcome.findings.iter().cloned());
-    let findings = of_gateways.chain(compile::inspect(snapshot, Origin::Cluster));
+    let findings = of_gateways.chain(outcome::inspect(snapshot, outcomes));
     let notices: BTreeSet<Notice> = findings.filter_map(|finding| notice(&finding)).collect();
     notices.into_iter().collect()
 }

@@ -1,6 +1,10 @@
 //! What became of one gateway: what compile had to say, and what front-ends are offered.
 
-use crate::compile::{Compiled, Opening, Standings};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::ApiKind;
+use crate::compile::{self, Compiled, Opening, Origin, Snapshot, Standings};
 use crate::plan::{Finding, ObjectName};
 
 /// What front-ends of a gateway are offered.
@@ -62,6 +66,35 @@ impl Outcome {
     pub(super) fn opens(&self, listener: usize) -> bool {
         self.standings.listeners.get(listener) == Some(&Opening::Opens)
     }
+}
+
+/// What there is to say without any gateway, in the order of objects: about all but routes, backends and
+/// policies of which some outcome tells.
+pub(super) fn inspect(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Finding> {
+    let mut told: [BTreeSet<&ObjectName>; 3] = Default::default();
+    for Standings { routes, backends, policies, .. } in outcomes.values().map(|outcome| &outcome.standings) {
+        told[0].extend(routes.keys());
+        told[1].extend(backends);
+        told[2].extend(policies.keys());
+    }
+    let mut rest = Snapshot::default();
+    for (kind, name, object) in snapshot.shared_objects() {
+        let is_told = match kind {
+            ApiKind::Gateway => outcomes.contains_key(name),
+            ApiKind::Route => told[0].contains(name),
+            ApiKind::Backend => told[1].contains(name),
+            ApiKind::Policy => told[2].contains(name),
+            ApiKind::Secret | ApiKind::ConfigMap | ApiKind::Service | ApiKind::Namespace => false,
+        };
+        if !is_told {
+            // Its kind and name are there once.
+            let _ = rest.insert(Arc::clone(object));
+        }
+    }
+    for (kind, name, problem) in snapshot.unreadable() {
+        rest.insert_unreadable(kind, name.clone(), problem.to_owned());
+    }
+    compile::inspect(&rest, Origin::Cluster)
 }
 
 /// What there is to say about an object, of findings in the order of objects.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::claim::{ACCEPTED, Claim, PROGRAMMED, Truth, of_values, ready, told};
+use super::claim::{ACCEPTED, Claim, PENDING, PROGRAMMED, Truth, of_values, ready, told};
 use super::outcome::Outcome;
 use super::wanted::{Parts, Picture};
 use crate::api::RecipientPolicySpec;
@@ -64,7 +64,7 @@ fn outcomes<'a>(picture: &Picture<'a>, policy: &ObjectName, target: &TargetRef) 
 fn accepted(picture: &Picture<'_>, name: &ObjectName, outcomes: &[&Outcome], index: usize) -> Claim {
     // A gateway tells all that there is to say without one, and more.
     let mut findings: Vec<&Finding> = match outcomes {
-        [] => picture.about("RecipientPolicy", name).iter().collect(),
+        [] => picture.about_policy(name).iter().collect(),
         _ => outcomes.iter().flat_map(|outcome| outcome.about("RecipientPolicy", name)).collect(),
     };
     let mut told_already = HashSet::new();
@@ -93,7 +93,7 @@ fn programmed(name: &ObjectName, outcomes: &[&Outcome], index: usize) -> Claim {
         let held: Vec<&str> = offered.clone().filter_map(|outcome| outcome.offer.held()).collect();
         return match held.first() {
             Some(why) if held.len() == offered.count() => {
-                Claim::fails(PROGRAMMED, "Pending", (*why).to_owned())
+                Claim::fails(PROGRAMMED, PENDING, (*why).to_owned())
             }
             _ => Claim::holds(PROGRAMMED, "it holds for a rule, and front-ends are offered it"),
         };

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::claim::{
-    ACCEPTED, Claim, PARTIALLY_INVALID, PROGRAMMED, RESOLVED_REFS, SHADOWED, Truth, ready, sentences, told,
+    ACCEPTED, Claim, PARTIALLY_INVALID, PENDING, PROGRAMMED, RESOLVED_REFS, SHADOWED, Truth, ready,
+    sentences, told,
 };
 use super::gateway;
 use super::outcome::Outcome;
@@ -52,7 +53,7 @@ fn of_parent(
     let Some((written, outcome)) = written else {
         let accepted = match compile::absent_gateway(picture.snapshot, &gateway) {
             Some((reason, message)) => Claim::fails(ACCEPTED, reason.name(), message),
-            None => Claim::new(ACCEPTED, Truth::Unknown, "Pending", "the gateway is not compiled yet"),
+            None => Claim::new(ACCEPTED, Truth::Unknown, PENDING, "the gateway is not compiled yet"),
         };
         return unattached(picture, name, accepted);
     };
@@ -162,8 +163,8 @@ impl Attached<'_> {
 
     fn programmed(&self, (name, gateway, outcome): (&ObjectName, &MailGateway, &Outcome)) -> Claim {
         let of_gateway = gateway::programmed(outcome, &gateway.spec);
-        if let Some(why) = outcome.offer.held() {
-            return Claim::fails(PROGRAMMED, "Pending", why.to_owned());
+        if of_gateway.reason == PENDING {
+            return of_gateway;
         }
         let opened = self.listeners.iter().any(|listener| outcome.opens(*listener));
         if !of_gateway.is_true() || !opened {

@@ -8,7 +8,7 @@ use super::{backend, gateway, policy, route};
 use crate::api::policy::TargetRef;
 use crate::api::route::ParentRef;
 use crate::api::{ApiKind, Object};
-use crate::compile::{self, Origin, Snapshot};
+use crate::compile::Snapshot;
 use crate::plan::{Finding, ObjectName};
 
 /// What should stand in the status of one object: conditions without times.
@@ -47,12 +47,24 @@ pub(super) struct Picture<'a> {
     pub(super) outcomes: &'a BTreeMap<ObjectName, Outcome>,
     /// What there is to say without any gateway.
     inspected: Vec<Finding>,
+    /// By backend and by policy: a gateway that tells of it.
+    backends: BTreeMap<&'a ObjectName, &'a Outcome>,
+    policies: BTreeMap<&'a ObjectName, &'a Outcome>,
 }
 
-impl Picture<'_> {
-    /// What there is to say about an object without any gateway.
-    pub(super) fn about(&self, kind: &str, name: &ObjectName) -> &[Finding] {
-        outcome::about(&self.inspected, kind, name)
+impl<'a> Picture<'a> {
+    /// What there is to say about a backend.
+    pub(super) fn about_backend(&self, name: &ObjectName) -> &[Finding] {
+        self.about("MailBackend", (name, self.backends.get(name).copied()))
+    }
+
+    /// What there is to say about a policy, whatever its target.
+    pub(super) fn about_policy(&self, name: &ObjectName) -> &[Finding] {
+        self.about("RecipientPolicy", (name, self.policies.get(name).copied()))
+    }
+
+    fn about(&self, kind: &str, (name, told): (&ObjectName, Option<&'a Outcome>)) -> &[Finding] {
+        told.map_or_else(|| outcome::about(&self.inspected, kind, name), |outcome| outcome.about(kind, name))
     }
 }
 
@@ -60,8 +72,14 @@ impl Picture<'_> {
 ///
 /// `outcomes` has the gateways that were compiled; of the others nothing is known.
 pub fn wanted(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Wanted> {
-    let inspected = compile::inspect(snapshot, Origin::Cluster);
-    let picture = Picture { snapshot, outcomes, inspected };
+    let inspected = outcome::inspect(snapshot, outcomes);
+    let standings = || outcomes.values().map(|outcome| (outcome, &outcome.standings));
+    let backends = standings()
+        .flat_map(|(outcome, standings)| standings.backends.iter().map(move |name| (name, outcome)));
+    let policies = standings()
+        .flat_map(|(outcome, standings)| standings.policies.keys().map(move |name| (name, outcome)));
+    let (backends, policies) = (backends.collect(), policies.collect());
+    let picture = Picture { snapshot, outcomes, inspected, backends, policies };
     snapshot.objects().filter_map(|(name, object)| one(&picture, name, object)).collect()
 }
 
