@@ -7,6 +7,7 @@
 
 mod api;
 mod authority;
+mod chart_dry_run;
 mod control_plane;
 mod harness;
 mod lease;
