@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use clap::Parser;
+use mailchute::cli::Cli;
 use serde_json::{Value, json};
 
 use super::documents::{documents, kind, name, pod};
@@ -71,6 +73,29 @@ fn probes_are_of_the_admin_port() {
 fn argument<'a>(deployment: &'a Value, option: &str) -> Option<&'a str> {
     let arguments = containers(pod(deployment)?)[0]["args"].as_array()?;
     arguments.iter().filter_map(Value::as_str).find_map(|argument| argument.strip_prefix(option))
+}
+
+#[test]
+fn the_program_takes_its_arguments() {
+    // What it reads of the environment, as arguments: a test has only one environment.
+    let options = [("POD_NAMESPACE", "--namespace=here"), ("POD_NAME", "--pod=this")];
+    each(|set, objects| {
+        for (object, pod) in objects.iter().filter_map(|object| Some((object, pod(object)?))) {
+            for container in containers(pod) {
+                let texts = |list: &'static str, field: &'static str| {
+                    let items = container[list].as_array().into_iter().flatten();
+                    items.filter_map(move |item| item.get(field).unwrap_or(item).as_str())
+                };
+                let own = texts("env", "name").filter_map(|name| {
+                    options.iter().find(|(variable, _)| *variable == name).map(|(_, option)| *option)
+                });
+                let words = ["mailchute"].into_iter().chain(texts("args", "")).chain(own);
+                if let Err(error) = Cli::try_parse_from(words) {
+                    panic!("{set}: {}: {error}", name(object));
+                }
+            }
+        }
+    });
 }
 
 #[test]
