@@ -12,7 +12,7 @@ use crate::cli::Control;
 use crate::controller::authority::{self, Certified};
 use crate::controller::certificate;
 use crate::controller::picture::{self, Pictures};
-use crate::controller::server::SnapshotServer;
+use crate::controller::server::{Ended, SnapshotServer};
 use crate::metrics::Metrics;
 use crate::plan::ObjectName;
 use crate::source::cluster;
@@ -38,17 +38,24 @@ pub(super) async fn run(arguments: Control) -> Result<Exit, Failure> {
         SnapshotServer::new(client, arguments.audience, pictures.clone(), certificate.clone(), &metrics)
             .map_err(|error| Failure::Config(format!("TLS can't be set up: {error}")))?;
     tracing::info!(address = %arguments.listen, "listening for front-ends");
-    let telling = work.spawn(tell_readiness(readiness.clone(), pictures, certificate));
     let stopping = async {
-        stopped.await;
-        telling.abort();
+        tokio::select! {
+            () = stopped => {}
+            () = tell_readiness(&readiness, pictures, certificate) => {}
+        }
         readiness.set_not_ready("stopping");
         tracing::info!("stopping");
     };
-    server.serve(listener, stopping).await;
+    let ended = server.serve(listener, stopping).await;
     work.shutdown().await;
     stop_admin.await;
-    Ok(Exit::Ok)
+    Ok(match ended {
+        Ended::Told => Exit::Ok,
+        Ended::NoMorePictures => {
+            tracing::error!("an internal error: the cluster is not watched any more");
+            Exit::Failure
+        }
+    })
 }
 
 /// Serves the admin port until what this gives is awaited.
@@ -110,19 +117,19 @@ async fn certificate(
     Ok(certificate)
 }
 
-/// Says what is still missing, and in the end that nothing is.
+/// Says what is still missing, and in the end that nothing is; for ever.
 async fn tell_readiness(
-    readiness: Readiness,
+    readiness: &Readiness,
     mut pictures: Pictures,
     mut certificate: watch::Receiver<Certified>,
 ) {
     readiness.set_not_ready("the cluster's objects have not all been read and compiled yet");
-    if pictures.wait_for(Option::is_some).await.is_err() {
-        return;
+    if pictures.wait_for(Option::is_some).await.is_ok() {
+        readiness.set_not_ready("there is no serving certificate yet: the leader makes its authority");
+        if certificate.wait_for(Option::is_some).await.is_ok() {
+            readiness.set_ready();
+            tracing::info!("ready");
+        }
     }
-    readiness.set_not_ready("there is no serving certificate yet: the leader makes its authority");
-    if certificate.wait_for(Option::is_some).await.is_ok() {
-        readiness.set_ready();
-        tracing::info!("ready");
-    }
+    std::future::pending::<()>().await;
 }

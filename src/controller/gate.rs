@@ -18,9 +18,9 @@ use super::hold::{self, HOLD, Verdict};
 use super::picture::{Picture, Published};
 use crate::api::{ApiKind, MailGateway};
 use crate::compile::{Origin, Snapshot, compile, select};
-use crate::plan::ObjectName;
+use crate::plan::{ObjectName, Severity};
 use crate::source::wire;
-use crate::status::{self, Offer, Outcome};
+use crate::status::{self, Notice, Offer, Outcome};
 
 /// What was drawn, and what the next picture has to know of it.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,8 @@ pub(super) fn draw(last: &Drawn, snapshot: Arc<Snapshot>, now: Instant) -> Drawn
     }
     let Gate { gateways, held, .. } = gate;
     let wanted = Arc::new(status::wanted(&snapshot, &outcomes));
-    let notices = status::notices(&snapshot, &outcomes);
+    let mut notices = status::notices(&snapshot, &outcomes);
+    notices.extend(held.iter().map(|(name, held)| notice(name, &gateways[name], *held)));
     Drawn { picture: Some(Arc::new(Picture { snapshot, gateways, wanted, notices })), held }
 }
 
@@ -108,6 +109,25 @@ fn with_owner(published: &Arc<Published>, owner: Option<String>) -> Arc<Publishe
     Arc::new(Published { service_account: owner, ..Published::clone(published) })
 }
 
+/// What a person should see at once of a snapshot that waits. Of a gateway that is gone nobody can be told
+/// but by metric and log.
+fn notice(gateway: &ObjectName, published: &Published, held: Held) -> Notice {
+    Notice {
+        kind: ApiKind::Gateway,
+        name: gateway.clone(),
+        severity: Severity::Warning,
+        reason: "SnapshotHeld",
+        message: held_back(published.routes, held.lost),
+    }
+}
+
+fn held_back(routes: usize, lost: usize) -> String {
+    format!(
+        "{lost} of {routes} routes are gone at once: front-ends keep those they have for {} s, in case that is a mistake",
+        HOLD.as_secs()
+    )
+}
+
 /// Gateways that are published now, and those that are held.
 struct Gate<'a> {
     last: &'a Drawn,
@@ -124,12 +144,7 @@ impl Gate<'_> {
             && self.waits(name, last, new.routes)
         {
             self.gateways.insert(name.clone(), with_owner(last, new.service_account.clone()));
-            let why = format!(
-                "{} of {} routes are gone at once: front-ends keep those they have for {} s, in case that is a mistake",
-                last.routes - new.routes,
-                last.routes,
-                HOLD.as_secs()
-            );
+            let why = held_back(last.routes, last.routes - new.routes);
             return Offer::Held { version: Some(last.encoded.version.clone()), why };
         }
         self.gateways.insert(name.clone(), Arc::clone(new));

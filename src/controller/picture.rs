@@ -9,7 +9,7 @@
 //! One task, one picture at a time: what changes meanwhile is in the next. Until every kind has been
 //! listed there is none; while the list of a kind is gone, as when its CRD is deleted, the last stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -145,7 +145,8 @@ impl Work {
 /// Metrics and log lines of what is another than before.
 fn tell(before: &Drawn, drawn: &Drawn, metrics: &Metrics) {
     let Some(picture) = &drawn.picture else { return };
-    metrics.retain_snapshots(|gateway| picture.gateways.keys().any(|name| name.to_string() == gateway));
+    let names: BTreeSet<String> = picture.gateways.keys().map(ToString::to_string).collect();
+    metrics.retain_snapshots(|gateway| names.contains(gateway));
     for (name, published) in &picture.gateways {
         let lost = drawn.held.get(name).map(|held| held.lost);
         metrics.snapshot_published(&name.to_string(), published.routes, lost);

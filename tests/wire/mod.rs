@@ -5,6 +5,7 @@ mod answers;
 mod auth;
 mod byte_exact;
 mod clients_that_leave;
+mod control;
 mod cross_protocol;
 mod dev;
 mod drain;

@@ -109,6 +109,15 @@ fn most_routes_gone_wait_for_a_minute() {
     let owner = published(&held, "a").unwrap().service_account.as_deref();
     assert_eq!(owner, Some("a-new.example.net"), "who may have it is as the gateway says now");
 
+    let notices = |drawn: &Drawn| -> Vec<Notice> {
+        let notices = drawn.picture.iter().flat_map(|picture| &picture.notices);
+        notices.filter(|notice| notice.reason == "SnapshotHeld").cloned().collect()
+    };
+    assert!(notices(&first).is_empty());
+    let [notice] = notices(&held).try_into().unwrap();
+    assert_eq!(notice.name, name("a"));
+    assert!(notice.message.contains("45 of 50 routes"), "{}", notice.message);
+
     let still = next(&held, few(), (now, 60));
     assert_eq!((routes(&still, "a"), still.due()), (Some(50), held.due()), "it counts from the first time");
     let over = next(&still, few(), (now, 61));

@@ -58,6 +58,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For answers under way, once the server is to end.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Why a server has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Told,
+    /// Nobody draws pictures any more, by a fault of ours.
+    NoMorePictures,
+}
+
 /// Serves pictures to front-ends.
 #[derive(Debug)]
 pub struct SnapshotServer {
@@ -90,29 +99,31 @@ impl SnapshotServer {
         Ok(Self { desk, acceptor: Acceptor(acceptor(certificate)?), closing })
     }
 
-    /// Serves until `shutdown` is done; then takes no more, answers who waits, and lets all end.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown` is done, or there will be no more pictures; then takes no more, answers who
+    /// waits, and lets all end.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Ended {
         let Self { desk, acceptor, closing } = self;
         let (strangers, members) = (Arc::new(Semaphore::new(STRANGERS)), Arc::new(Semaphore::new(MEMBERS)));
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let counting = fleet::keep_count(Arc::clone(&desk.fleet), desk.pictures.clone());
         let mut counting = pin!(counting);
-        loop {
+        let ended = loop {
             tokio::select! {
-                () = &mut shutdown => break,
-                () = &mut counting => break,
+                () = &mut shutdown => break Ended::Told,
+                () = &mut counting => break Ended::NoMorePictures,
                 Some(_) = connections.join_next() => {}
                 (stream, permit) = accept(&listener, &strangers) => {
                     let standing = Standing::stranger(permit, Arc::clone(&members));
                     connections.spawn(connection::run(stream, acceptor.0.clone(), desk.clone(), standing));
                 }
             }
-        }
+        };
         drop(listener);
         closing.send_replace(true);
         // What is not done by then is cut off when the set is dropped.
         let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+        ended
     }
 }
 
