@@ -38,7 +38,7 @@ pub struct Control {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Identity")]
 pub struct Identity {
-    /// The Service that front-ends reach it by: its certificate is for <service>.<namespace>.svc.
+    /// The Service that front-ends reach it by: its certificate is for `SERVICE.NAMESPACE.svc`.
     #[arg(long, default_value = "mailchute-controller", value_name = "NAME")]
     pub service: String,
     /// Its namespace.
@@ -65,6 +65,9 @@ pub struct Certificate {
     /// The ConfigMap of each front-end namespace that the authority's certificates are published in.
     #[arg(long, default_value = "mailchute-ca", value_name = "NAME")]
     pub ca_config_map: String,
+    /// A further name or address that its own certificate is for, as where it is reached from outside of the cluster.
+    #[arg(long, value_name = "NAME", conflicts_with = "serving_certificate")]
+    pub certificate_name: Vec<String>,
     /// A folder with tls.crt, tls.key and ca.crt, as cert-manager makes them, instead of an authority of its own. It
     /// is read again when it changes.
     #[arg(long, value_name = "DIR")]

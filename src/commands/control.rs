@@ -9,8 +9,9 @@ use super::serve::bind;
 use super::{Exit, Failure, front_end};
 use crate::admin::{Admin, Readiness};
 use crate::cli::Control;
-use crate::controller::authority::{self, Certified};
+use crate::controller::authority::{self, Certified, Kept};
 use crate::controller::certificate;
+use crate::controller::leading::Leading;
 use crate::controller::picture::{self, Pictures};
 use crate::controller::server::{Ended, SnapshotServer};
 use crate::metrics::Metrics;
@@ -29,33 +30,66 @@ pub(super) async fn run(arguments: Control) -> Result<Exit, Failure> {
     let client = client(&arguments).await?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let mut work = JoinSet::new();
-    let certificate = certificate(&arguments, &client, &metrics, &mut work).await?;
+    let (certificate, authority) = certificate(&arguments, &client, &metrics, &mut work).await?;
     let stop_admin = serve_admin(admin, &metrics, &readiness);
-    let options = cluster::Options { watch_namespaces: arguments.watch_namespaces.into_iter().collect() };
+    let watch_namespaces = arguments.watch_namespaces.iter().cloned().collect();
+    let options = cluster::Options { watch_namespaces };
     let cluster = cluster::watch(client.clone(), &options, metrics.clone());
     let pictures = picture::follow(cluster.changes.clone(), metrics.clone());
+    let (stop_leading, leading_stopped) = oneshot::channel::<()>();
+    let leading = leading(&arguments, cluster, pictures.clone(), authority, metrics.clone());
+    let mut leading = tokio::spawn(leading.run(client.clone(), async {
+        drop(leading_stopped.await);
+    }));
     let server =
         SnapshotServer::new(client, arguments.audience, pictures.clone(), certificate.clone(), &metrics)
             .map_err(|error| Failure::Config(format!("TLS can't be set up: {error}")))?;
     tracing::info!(address = %arguments.listen, "listening for front-ends");
+    let mut exit = Exit::Ok;
     let stopping = async {
         tokio::select! {
             () = stopped => {}
             () = tell_readiness(&readiness, pictures, certificate) => {}
+            // It ends only by an internal error; a process that starts anew is better than one that never leads.
+            _ = &mut leading => exit = Exit::Failure,
         }
+        drop(stop_leading);
         readiness.set_not_ready("stopping");
         tracing::info!("stopping");
     };
     let ended = server.serve(listener, stopping).await;
+    if exit == Exit::Ok {
+        // It gives the Lease back.
+        drop(leading.await);
+    }
     work.shutdown().await;
     stop_admin.await;
-    Ok(match ended {
-        Ended::Told => Exit::Ok,
-        Ended::NoMorePictures => {
-            tracing::error!("an internal error: the cluster is not watched any more");
-            Exit::Failure
-        }
-    })
+    if ended == Ended::NoMorePictures {
+        tracing::error!("an internal error: the cluster is not watched any more");
+        exit = Exit::Failure;
+    }
+    Ok(exit)
+}
+
+/// What this replica does whenever it leads.
+fn leading(
+    arguments: &Control,
+    cluster: cluster::Cluster,
+    pictures: Pictures,
+    authority: Kept,
+    metrics: Metrics,
+) -> Leading {
+    let identity = &arguments.identity;
+    Leading {
+        cluster,
+        pictures,
+        identity: identity.pod.clone(),
+        lease: ObjectName::new(&identity.namespace, &identity.lease),
+        deployment: identity.deployment.clone(),
+        authority,
+        config_map: arguments.certificate.ca_config_map.clone(),
+        metrics,
+    }
 }
 
 /// Serves the admin port until what this gives is awaited.
@@ -93,28 +127,28 @@ async fn client(arguments: &Control) -> Result<kube::Client, Failure> {
 }
 
 /// What is presented to front-ends: somebody else's certificate from a folder, or one that our own
-/// authority signs, once it is there.
+/// authority signs, once it is there; and the authority that the leader publishes.
 async fn certificate(
     arguments: &Control,
     client: &kube::Client,
     metrics: &Metrics,
     work: &mut JoinSet<()>,
-) -> Result<watch::Receiver<Certified>, Failure> {
+) -> Result<(watch::Receiver<Certified>, Kept), Failure> {
     if let Some(folder) = &arguments.certificate.serving_certificate {
         let followed = certificate::follow(folder.clone()).await;
-        return followed.map_err(|error| Failure::Config(format!("--serving-certificate: {error}")));
+        let certificate =
+            followed.map_err(|error| Failure::Config(format!("--serving-certificate: {error}")))?;
+        return Ok((certificate, Kept::Given(folder.join("ca.crt"))));
     }
     let identity = &arguments.identity;
     let secret = ObjectName::new(&identity.namespace, &arguments.certificate.ca_secret);
-    let (issuers, _, following) = authority::follow(client.clone(), secret, metrics);
+    let (issuers, held, following) = authority::follow(client.clone(), secret.clone(), metrics);
+    let mut names = authority::names(&identity.service, &identity.namespace);
+    names.extend(arguments.certificate.certificate_name.iter().cloned());
     let (certified, certificate) = watch::channel(None);
     work.spawn(following);
-    work.spawn(authority::renew(
-        issuers,
-        authority::names(&identity.service, &identity.namespace),
-        certified,
-    ));
-    Ok(certificate)
+    work.spawn(authority::renew(issuers, names, certified));
+    Ok((certificate, Kept::Own { secret, held }))
 }
 
 /// Says what is still missing, and in the end that nothing is; for ever.

@@ -7,8 +7,8 @@
 //!      └── another holds it, or it could not be renewed within 10 s ───┘
 //! ```
 //!
-//! A leader that hears nothing of the API server stops after [`RENEW_WITHIN`], before anybody else may
-//! begin after [`HELD_FOR`]. Times are measured by the own monotonic clock, from when a change was seen:
+//! A leader that hears nothing of the API server stops after `RENEW_WITHIN`, before anybody else may
+//! begin after `HELD_FOR`. Times are measured by the own monotonic clock, from when a change was seen:
 //! what clocks of other nodes say is of no weight. Who stops gives the Lease back, so that the next one
 //! need not wait. Two processes with one identity take each other for themselves: identities are names
 //! of pods.

@@ -1,12 +1,14 @@
 //! Who owns what the controller creates: its Deployment, so that all of it goes with it.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Client, Resource};
 
 /// The Deployment that the controller runs in, where it runs in one.
 #[derive(Debug, Clone)]
 pub struct Owner {
+    namespace: String,
     deployment: Option<(Api<Deployment>, String)>,
 }
 
@@ -24,7 +26,20 @@ pub enum Ownership {
 impl Owner {
     /// `deployment` is its name, none outside of a cluster.
     pub fn new(client: Client, namespace: &str, deployment: Option<String>) -> Self {
-        Self { deployment: deployment.map(|name| (Api::namespaced(client, namespace), name)) }
+        let deployment = deployment.map(|name| (Api::namespaced(client, namespace), name));
+        Self { namespace: namespace.to_owned(), deployment }
+    }
+
+    /// The same, for an Event about it.
+    pub(super) fn reference(&self, owner: OwnerReference) -> ObjectReference {
+        ObjectReference {
+            api_version: Some(owner.api_version),
+            kind: Some(owner.kind),
+            namespace: Some(self.namespace.clone()),
+            name: Some(owner.name),
+            uid: Some(owner.uid),
+            ..ObjectReference::default()
+        }
     }
 
     /// As it is now.

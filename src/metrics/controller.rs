@@ -52,7 +52,7 @@ impl Metrics {
     }
 
     /// The gauge of a kind whose CRD may be outdated.
-    pub fn crd_outdated(&self, kind: &'static str) -> IntGauge {
+    pub fn crd_outdated(&self, kind: &str) -> IntGauge {
         self.families.crd_outdated.get(&[kind])
     }
 }

@@ -61,7 +61,7 @@ pub enum Kept {
     Own {
         /// Its name.
         secret: ObjectName,
-        /// What it holds, from [`super::follow`].
+        /// What it holds, from [`super::follow()`].
         held: watch::Receiver<Held>,
     },
     /// Another's, such as cert-manager's: the file with its certificates is published, and no more.

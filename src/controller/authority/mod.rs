@@ -12,7 +12,7 @@
 //! | `published` | when every bundle held the next one, RFC 3339; absent until then |
 //! | `previous.crt` | the authority before, as long as certificates that it signed may be in use |
 //!
-//! The leader makes and rotates them ([`Keeper`]); every replica follows the Secret ([`follow`]) and signs
+//! The leader makes and rotates them ([`Keeper`]); every replica follows the Secret ([`follow()`]) and signs
 //! a short-lived certificate for itself, in memory ([`renew`]). The life of an authority:
 //!
 //! ```text
