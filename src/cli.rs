@@ -17,7 +17,7 @@ pub use control::{Certificate, Control, Identity};
 /// The front door for mail in a Kubernetes cluster: SMTP in, HTTP out.
 ///
 /// Exit codes: 0 done; 1 failed while running; 64 wrong command line; 65 wrong configuration;
-/// 71 a port or another thing of the system can't be had.
+/// 71 a port or another thing of the system can't be had. `probe` has more of its own.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {

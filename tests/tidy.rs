@@ -14,6 +14,8 @@ mod cluster;
 mod import;
 #[path = "tidy/pure.rs"]
 mod pure;
+#[path = "tidy/readme.rs"]
+mod readme;
 #[path = "tidy/reply.rs"]
 mod reply;
 #[path = "tidy/source.rs"]
@@ -82,6 +84,15 @@ fn no_room_is_a_drawer() {
 #[test]
 fn no_file_names_a_machine_or_a_registry() {
     none(&tree::texts().iter().flat_map(|(path, text)| word::places(path, text)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_readme_is_true() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [told, metrics] =
+        ["README.md", "src/metrics.rs"].map(|path| std::fs::read_to_string(root.join(path)).unwrap());
+    none(&readme::families(&told, &metrics));
+    none(&readme::links(&told, root));
 }
 
 #[test]

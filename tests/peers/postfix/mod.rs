@@ -1,5 +1,6 @@
 //! A real Postfix that sends to Mailchute, with a configuration, a queue and ports of its own.
 
+mod example;
 mod lmtp;
 mod relay;
 mod tls;
