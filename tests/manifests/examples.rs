@@ -1,14 +1,18 @@
 //! The examples: nothing is wrong with them, nothing is missing from them, and a front-end takes and refuses with them
 //! what their comments say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mailchute::api::Object;
+use mailchute::api::status::Time;
 use mailchute::commands::Exit;
 use mailchute::commands::check::{self, CheckArgs};
 use mailchute::compile::{Origin, compile};
-use mailchute::source::read;
+use mailchute::plan::ObjectName;
+use mailchute::source::parse;
+use mailchute::status::{Offer, Outcome, merge, wanted};
 use serde_json::Value;
 
 use crate::support::front_end::FrontEnd;
@@ -53,15 +57,32 @@ fn check_finds_nothing_but_what_it_does_not_read() {
     }
 }
 
+/// The chart's front-ends are those of its gateway; then every object is ready.
 #[test]
-fn a_cluster_finds_nothing_either() {
+fn a_cluster_finds_nothing_either_and_all_are_ready() {
+    let now = Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
     for file in files() {
-        let snapshot = read(std::slice::from_ref(&file)).unwrap().snapshot;
+        let text = fs::read_to_string(&file).unwrap();
+        let front_ends = "\n  frontEnds: {serviceAccountName: mailchute-public}\n  listeners:\n";
+        let snapshot = parse("example", &text.replace("\n  listeners:\n", front_ends)).unwrap().snapshot;
         let gateways: Vec<_> = snapshot.gateways().cloned().collect();
-        assert_eq!(gateways.len(), 1);
-        let compiled = compile(&snapshot, &gateways[0], Origin::Cluster);
+        let [gateway] = gateways.as_slice() else { panic!("{gateways:?}") };
+        let compiled = compile(&snapshot, gateway, Origin::Cluster);
         assert!(compiled.plan.is_some());
         assert_eq!(compiled.findings, [], "{}", file.display());
+        let outcome = Outcome::new(compiled, Offer::Current { version: "1".to_owned() });
+        let all = wanted(&snapshot, &BTreeMap::from([(gateway.clone(), outcome)]));
+        assert!(all.len() >= 3, "{all:?}");
+        for wanted in all {
+            let its = |(name, object): &(&ObjectName, &Object)| {
+                **name == wanted.name && object.kind() == wanted.kind
+            };
+            let (_, object) = snapshot.objects().find(its).unwrap();
+            let status = serde_json::to_value(merge(object, &wanted, &now).unwrap()).unwrap();
+            let conditions = status["conditions"].as_array().unwrap();
+            let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap();
+            assert_eq!(ready["status"], "True", "{object:?}: {ready}");
+        }
     }
 }
 

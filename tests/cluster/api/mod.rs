@@ -12,6 +12,8 @@ mod examples;
 mod rules;
 mod unknown;
 
+use std::collections::BTreeMap;
+
 use http::Request;
 use kube::Client;
 use kube::core::Status;
@@ -35,13 +37,16 @@ fn whole() -> Vec<Whole> {
 /// Asks an apiserver what it makes of objects, without keeping them.
 struct Asking {
     client: Client,
+    /// The plural of each kind.
+    plurals: BTreeMap<String, String>,
 }
 
 impl Asking {
     async fn start() -> Self {
         let plane = ControlPlane::shared();
         plane.install_crds();
-        Self { client: plane.client().await }
+        let names = mailchute::api::crds().into_iter().map(|crd| (crd.spec.names.kind, crd.spec.names.plural));
+        Self { client: plane.client().await, plurals: names.collect() }
     }
 
     /// The spec as it would stand there, or why it would not; unknown fields are errors.
@@ -51,8 +56,7 @@ impl Asking {
 
     /// The object as it would stand there, with unknown fields treated as `validation` says.
     async fn create(&self, kind: &str, object: &Value, validation: &str) -> Result<Value, Box<Status>> {
-        let plural = mailchute::api::crds().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
-        let plural = plural.spec.names.plural;
+        let plural = &self.plurals[kind];
         let mut object = object.clone();
         object["apiVersion"] = json!("mailchute.dev/v1alpha1");
         object["kind"] = json!(kind);
