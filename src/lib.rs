@@ -28,6 +28,9 @@
 //! → `pipeline::Serving`, the plan with its live backends, swapped as one → each transaction reads it
 //! once, at MAIL.
 //!
+//! In a cluster the controller selects the objects of each gateway and sends them to its front-ends
+//! ([`source::wire`], [`source::remote`]), which go on as from files.
+//!
 //! # Rooms
 //!
 //! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
@@ -51,7 +54,8 @@
 //! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml` |
 //! | 10 | plaintext behind STARTTLS is never executed, nor what stands behind a line of AUTH | `tests/smtp/starttls_*`, `tests/smtp/auth_*` |
 //! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `tests/http/broken_answers.rs` |
-//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `tests/wire/auth.rs` |
+//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `tests/wire/auth.rs`, `tests/snapshots/secrets.rs` |
+//! | 13 | whatever becomes of the controller, and whatever it sends, the last good configuration is served | `source::remote`, `tests/snapshots/*` |
 
 pub mod admin;
 pub mod api;

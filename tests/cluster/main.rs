@@ -9,6 +9,7 @@ mod api;
 mod authority;
 mod chart_dry_run;
 mod control_plane;
+mod front_ends;
 mod harness;
 mod lease;
 mod node;

@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 use std::io::Write;
 
 use super::controller::Act;
-use super::scene::{Scene, of};
+use super::scene::{Scene, gzip, of};
 use crate::support::certificates::Authority;
 use crate::support::manifests::Manifests;
 
@@ -14,12 +14,6 @@ use crate::support::manifests::Manifests;
 fn tagged(version: &str, body: impl Into<Bytes>) -> Act {
     let fields = vec![("etag", format!("\"{version}\"")), ("content-encoding", "gzip".to_owned())];
     Act::Answer(200, fields, body.into())
-}
-
-fn gzip(octets: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(octets).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// More than is ever inflated, in a few octets.

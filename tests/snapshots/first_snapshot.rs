@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::controller::Act;
-use super::scene::{Scene, snapshot};
+use super::scene::{Scene, gzip, snapshot};
 use crate::support::until::until_true;
 use bytes::Bytes;
+use mailchute::source::wire::Encoded;
 
 #[test]
 fn no_port_is_open_before_it_and_readiness_says_why() {
@@ -62,6 +63,25 @@ fn that_nothing_is_new_is_a_success_too() {
     let asked = scene.controller.heard().len();
     let elapsed = last() - first;
     assert!(asked as f64 <= 4.0 + elapsed, "{asked} requests in {elapsed} s");
+}
+
+#[test]
+fn what_is_not_known_is_left_out_told_once_and_counted() {
+    let newer = |port, local_parts: &[&str]| {
+        let encoded = snapshot(port, local_parts);
+        let body = String::from_utf8(encoded.body.to_vec()).unwrap();
+        let body = body.replace("\"parentRefs\":", "\"colour\":\"blue\",\"parentRefs\":");
+        Act::Publish(Encoded { gzip: gzip(body.as_bytes()).into(), ..encoded })
+    };
+    let mut scene = Scene::start(|port| newer(port, &["ada"]));
+    scene.front_end.wait_until_ready();
+    assert_eq!(scene.rcpt("ada@example.org"), 250);
+    scene.wait_for_log("MailRoute default/ada: spec.colour");
+    scene.front_end.wait_for_metric(&["mailchute_config_ignored_fields"], 1.0);
+    let known = scene.front_end.log().matches("spec.colour").count();
+    scene.publish(&["ada", "eve"]);
+    scene.front_end.wait_for_metric(&["mailchute_config_ignored_fields"], 0.0);
+    assert_eq!(scene.front_end.log().matches("spec.colour").count(), known);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! A front-end that follows a controller of ours, each in a folder of the test's own.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use mailchute::compile::select;
 use mailchute::plan::ObjectName;
 use mailchute::source;
@@ -150,4 +153,11 @@ pub(crate) fn of(yaml: &str) -> Encoded {
     let gateway = ObjectName::new("default", "public");
     let whole = source::parse("manifests", yaml).unwrap().snapshot;
     encode(&select(&whole, &gateway), &gateway)
+}
+
+/// Compressed.
+pub(crate) fn gzip(octets: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(octets).unwrap();
+    encoder.finish().unwrap()
 }

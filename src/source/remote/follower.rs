@@ -43,6 +43,8 @@ pub(super) struct Follower {
     failures: u32,
     /// The last trouble that was told.
     told: Option<String>,
+    /// What was told to be left out of the last snapshot.
+    ignored: Vec<String>,
 }
 
 impl Follower {
@@ -50,7 +52,18 @@ impl Follower {
         let copy = options.copy.as_deref().map(Copy::new);
         metrics.config_disconnected();
         let left = copy.clone();
-        Self { options, metrics, events, copy, left, in_use: None, refusal: None, failures: 0, told: None }
+        Self {
+            options,
+            metrics,
+            events,
+            copy,
+            left,
+            in_use: None,
+            refusal: None,
+            failures: 0,
+            told: None,
+            ignored: Vec::new(),
+        }
     }
 
     /// Until nobody listens any more.
@@ -203,17 +216,7 @@ impl Follower {
     /// Waits for what becomes of a snapshot.
     async fn offer(&mut self, decoded: Decoded, as_of: SystemTime) -> Verdict {
         let version = decoded.version.clone();
-        self.metrics.config_ignored(decoded.ignored.len());
-        if !decoded.ignored.is_empty() {
-            let some = decoded.ignored.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-            let count = decoded.ignored.len();
-            tracing::warn!(
-                version,
-                count,
-                some,
-                "the controller is newer: fields that are not known are left out"
-            );
-        }
+        self.tell_ignored(&decoded);
         let (answer, verdict) = oneshot::channel();
         let offer = Offer { decoded, as_of, answer: Answer(answer) };
         if self.events.send(Event::Offered(offer)).await.is_err() {
@@ -224,6 +227,21 @@ impl Follower {
             self.in_use = Some(version);
         }
         verdict
+    }
+
+    /// Counts what is left out of a snapshot, and says it where it is not what was left out before.
+    fn tell_ignored(&mut self, decoded: &Decoded) {
+        let Decoded { version, ignored, .. } = decoded;
+        self.metrics.config_ignored(ignored.len());
+        if *ignored == self.ignored {
+            return;
+        }
+        self.ignored.clone_from(ignored);
+        if !ignored.is_empty() {
+            let some = ignored.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+            let fields = ignored.len();
+            tracing::warn!(version, fields, some, "the controller is newer: what is not known is left out");
+        }
     }
 
     /// Where nothing is in use, what a process before this one has left is better than nothing.

@@ -23,6 +23,7 @@ pub(crate) struct Controller {
     /// Where front-ends ask.
     pub(crate) address: SocketAddr,
     admin: SocketAddr,
+    arguments: Vec<String>,
     running: Running,
     folder: TempDir,
 }
@@ -31,7 +32,7 @@ impl Controller {
     /// Starts one as cluster administrator, whose certificate is of an authority of the tests, and waits
     /// until it is ready.
     pub(crate) fn start(plane: &ControlPlane, authority: &Authority, arguments: &[&str]) -> Self {
-        let certificate = authority.server(&[NAME]);
+        let certificate = authority.server(&[NAME, "127.0.0.1"]);
         Self::start_as(plane.kubectl().kubeconfig(), "mail", arguments, |folder, command| {
             certificate.write(folder, "tls");
             std::fs::write(folder.join("ca.crt"), authority.pem()).unwrap();
@@ -62,11 +63,19 @@ impl Controller {
             format!("--pod=controller-{}", address.port()),
         ];
         prepare(folder.path(), &mut all);
-        let mut command = program();
-        command.arg("control").args(all).args(arguments);
-        let mut running = Running::start(&mut command, &folder.path().join("log"));
-        running.wait_until(|| is_ready(admin));
-        Self { address, admin, running, folder }
+        all.extend(arguments.iter().map(ToString::to_string));
+        let running = run(&folder, admin, &all);
+        Self { address, admin, arguments: all, running, folder }
+    }
+
+    /// Starts anew what has ended or was killed, at the same place, and waits until it is ready.
+    pub(crate) fn restart(&mut self) {
+        self.running = run(&self.folder, self.admin, &self.arguments);
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
     }
 
     /// Its folder: log, and certificate where it was given one.
@@ -109,4 +118,12 @@ impl Controller {
     pub(crate) fn log(&self) -> String {
         self.running.log()
     }
+}
+
+fn run(folder: &TempDir, admin: SocketAddr, arguments: &[String]) -> Running {
+    let mut command = program();
+    command.arg("control").args(arguments);
+    let mut running = Running::start(&mut command, &folder.path().join("log"));
+    running.wait_until(|| is_ready(admin));
+    running
 }
