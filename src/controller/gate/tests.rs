@@ -159,3 +159,19 @@ fn an_offer_says_why_it_is_an_old_one() {
     assert_eq!((held, kept, none), (Some(version.clone()), Some(version), None));
     assert!(why.contains("45 of 50 routes"), "{why}");
 }
+
+#[test]
+fn what_is_published_shows_no_secret() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: users, namespace: mail}\nstringData: {ada: wk9pQz7Lm2}\n";
+    let gateway = gateway("a", "a.example.net")
+        .replace("listeners:", "auth: {credentialsSecretRef: {name: users}}\n  listeners:");
+    let snapshot = crate::source::parse("test", &(gateway + secret)).unwrap().snapshot;
+    let drawn = draw(&Drawn::default(), Arc::new(snapshot), Instant::now());
+    let body = &published(&drawn, "a").unwrap().encoded.body;
+    let (plain, in_base64) = ("wk9pQz7Lm2", "d2s5cFF6N0xtMg==");
+    assert!(String::from_utf8_lossy(body).contains(in_base64), "front-ends need it");
+    let shown = format!("{drawn:?} {:?}", Known::Published(published(&drawn, "a").unwrap()));
+    assert!(shown.contains("users"), "{shown}");
+    assert!(!shown.contains(plain) && !shown.contains(in_base64), "{shown}");
+    assert!(!shown.contains(&format!("{:?}", plain.as_bytes())), "{shown}");
+}
