@@ -5,7 +5,6 @@
 //! offered something older. `MAILCHUTE_BLESS=1` rewrites the outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,56 +16,8 @@ use mailchute::plan::ObjectName;
 use mailchute::status::{CONTROLLER_NAME, Notice, Offer, Outcome, Status, Wanted, merge, notices, wanted};
 
 use crate::compile::{directives, inputs_of, object_name, snapshot};
+use crate::support::conditions::{self, Reached, always, conditions, missing};
 use crate::support::golden::golden;
-
-/// What the table of conditions promises: kind, type of condition, reason when it is not so, or when a
-/// negative one is.
-const TABLE: &[(ApiKind, &str, &str)] = &[
-    (ApiKind::Gateway, "Accepted", "Invalid"),
-    (ApiKind::Gateway, "Accepted", "ListenersNotValid"),
-    (ApiKind::Gateway, "Accepted", "UnsupportedValue"),
-    (ApiKind::Gateway, "Programmed", "Invalid"),
-    (ApiKind::Gateway, "Programmed", "NoFrontEnds"),
-    (ApiKind::Gateway, "Programmed", "Pending"),
-    (ApiKind::Gateway, "Conflicted", "PortConflict"),
-    (ApiKind::Gateway, "ResolvedRefs", "InvalidCertificateRef"),
-    (ApiKind::Gateway, "ResolvedRefs", "SecretNotFound"),
-    (ApiKind::Gateway, "ResolvedRefs", "InvalidSecretKey"),
-    (ApiKind::Route, "Accepted", "NotAllowedByListeners"),
-    (ApiKind::Route, "Accepted", "NoMatchingParent"),
-    (ApiKind::Route, "Accepted", "DomainNotDelegated"),
-    (ApiKind::Route, "Accepted", "UnsupportedValue"),
-    (ApiKind::Route, "ResolvedRefs", "BackendNotFound"),
-    (ApiKind::Route, "ResolvedRefs", "RefNotPermitted"),
-    (ApiKind::Route, "ResolvedRefs", "InvalidKind"),
-    (ApiKind::Route, "ResolvedRefs", "Unreadable"),
-    (ApiKind::Route, "Programmed", "GatewayNotProgrammed"),
-    (ApiKind::Route, "Programmed", "NoUsableRule"),
-    (ApiKind::Route, "Programmed", "Pending"),
-    (ApiKind::Route, "PartiallyInvalid", "DomainNotDelegated"),
-    (ApiKind::Route, "PartiallyInvalid", "UnsupportedValue"),
-    (ApiKind::Route, "PartiallyInvalid", "UnusableRule"),
-    (ApiKind::Route, "mailchute.dev/Shadowed", "Shadowed"),
-    (ApiKind::Backend, "Accepted", "Invalid"),
-    (ApiKind::Backend, "Accepted", "UnsupportedValue"),
-    (ApiKind::Backend, "ResolvedRefs", "SecretNotFound"),
-    (ApiKind::Backend, "ResolvedRefs", "InvalidSecretKey"),
-    (ApiKind::Backend, "ResolvedRefs", "ServiceNotFound"),
-    (ApiKind::Policy, "Accepted", "Conflicted"),
-    (ApiKind::Policy, "Accepted", "TargetNotFound"),
-    (ApiKind::Policy, "Accepted", "Invalid"),
-    (ApiKind::Policy, "Programmed", "Overridden"),
-    (ApiKind::Policy, "Programmed", "Conflicted"),
-    (ApiKind::Policy, "Programmed", "NoRule"),
-];
-
-/// Conditions that are always there, by where they stand.
-const ALWAYS: &[(ApiKind, &[&str])] = &[
-    (ApiKind::Gateway, &["Accepted", "Programmed", "Ready"]),
-    (ApiKind::Route, &["Ready"]),
-    (ApiKind::Backend, &["Accepted", "ResolvedRefs", "Ready"]),
-    (ApiKind::Policy, &["Ready"]),
-];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/status")
@@ -139,56 +90,12 @@ fn written(object: &Object, status: Status) -> Object {
     object
 }
 
-/// All lists of conditions of a status, with where they stand.
-fn conditions(status: &Status) -> Vec<(String, Vec<Condition>)> {
-    let mut all = Vec::new();
-    match status {
-        Status::Gateway(status) => {
-            all.push((String::new(), status.conditions.clone()));
-            let of = |name: &str| format!("listener {name}");
-            all.extend(status.listeners.iter().map(|each| (of(&each.name), each.conditions.clone())));
-        }
-        Status::Route(status) => {
-            all.push((String::new(), status.conditions.clone()));
-            all.extend(status.parents.iter().map(|each| ("parent".to_owned(), each.conditions.clone())));
-        }
-        Status::Backend(status) => all.push((String::new(), status.conditions.clone())),
-        Status::Policy(status) => {
-            all.push((String::new(), status.conditions.clone()));
-            all.extend(status.ancestors.iter().map(|each| ("ancestor".to_owned(), each.conditions.clone())));
-        }
-    }
-    all
-}
-
 fn render(input: &Path) -> String {
     let (snapshot, wanted, notices) = picture(input);
-    let mut out = String::new();
-    for wanted in &wanted {
-        let status = merge(object(&snapshot, wanted), wanted, &at(0)).unwrap();
-        writeln!(out, "{} {}:", wanted.kind.name(), wanted.name).unwrap();
-        if let Status::Gateway(gateway) = &status {
-            let version = gateway.snapshot_version.as_deref().unwrap_or("none");
-            writeln!(out, "  snapshotVersion: {version}").unwrap();
-            for listener in &gateway.listeners {
-                writeln!(out, "  attachedRoutes of {}: {}", listener.name, listener.attached_routes).unwrap();
-            }
-        }
-        for (place, conditions) in conditions(&status) {
-            if !place.is_empty() {
-                writeln!(out, "  {place}:").unwrap();
-            }
-            let indent = if place.is_empty() { "" } else { "  " };
-            for Condition { type_, status, reason, message, .. } in conditions {
-                writeln!(out, "  {indent}{type_}: {status}, {reason}, {message:?}").unwrap();
-            }
-        }
-    }
-    writeln!(out, "notices:").unwrap();
-    for Notice { kind, name, severity, reason, message } in notices {
-        writeln!(out, "- {severity:?} {} {name}: {reason}: {message:?}", kind.name()).unwrap();
-    }
-    out
+    let status = |wanted: &Wanted| merge(object(&snapshot, wanted), wanted, &at(0)).unwrap();
+    let all: String =
+        wanted.iter().map(|each| conditions::render(each.kind, &each.name, &status(each))).collect();
+    all + &conditions::render_notices(&notices)
 }
 
 #[test]
@@ -203,19 +110,16 @@ fn says_what_the_golden_files_say() {
 
 #[test]
 fn every_condition_and_reason_has_a_golden_pair() {
-    let mut seen = BTreeSet::new();
+    let mut reached = Reached::new();
     for input in inputs() {
         let (snapshot, wanted, _) = picture(&input);
         for wanted in &wanted {
             let status = merge(object(&snapshot, wanted), wanted, &at(0)).unwrap();
             let all = conditions(&status).into_iter().flat_map(|(_, conditions)| conditions);
-            seen.extend(all.map(|each| (wanted.kind, each.type_, each.reason)));
+            reached.extend(all.map(|each| (wanted.kind, each.type_.clone(), each.reason.clone())));
         }
     }
-    let missing: Vec<_> = TABLE
-        .iter()
-        .filter(|(kind, type_, reason)| !seen.contains(&(*kind, (*type_).to_owned(), (*reason).to_owned())))
-        .collect();
+    let missing = missing(&reached);
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -227,11 +131,7 @@ fn positive_conditions_are_always_there_and_all_fit_what_an_api_server_takes() {
             let status = merge(object(&snapshot, wanted), wanted, &at(0)).unwrap();
             for (place, conditions) in conditions(&status) {
                 let kinds: Vec<&str> = conditions.iter().map(|each| each.type_.as_str()).collect();
-                let always = match place.as_str() {
-                    "" => ALWAYS.iter().find(|(kind, _)| *kind == wanted.kind).unwrap().1,
-                    "ancestor" => &["Accepted", "Programmed"],
-                    _ => &["Accepted", "ResolvedRefs", "Programmed"],
-                };
+                let always = always(wanted.kind, &place);
                 assert!(always.iter().all(|kind| kinds.contains(kind)), "{place} {kinds:?}");
                 assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), kinds.len(), "{place} {kinds:?}");
                 for each in conditions {

@@ -14,6 +14,7 @@ mod harness;
 mod lease;
 mod node;
 mod snapshots;
+mod status;
 #[path = "../support/mod.rs"]
 mod support;
 mod watch;

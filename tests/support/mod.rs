@@ -12,6 +12,7 @@
 //! | `scene` | a front-end whose listener has TLS |
 //! | `secure`, `believing` | the same inside TLS, whatever the certificate |
 //! | `get` | an HTTP client that gets |
+//! | `conditions` | the table of conditions, and a status as text |
 //! | `golden` | texts that stand in the tree as they are to be |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
 //! | `http2`, `acceptor` | an HTTP/2 server that does as it is told; TLS of servers in this process |
@@ -25,6 +26,7 @@ pub(crate) mod acceptor;
 pub(crate) mod believing;
 pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod conditions;
 pub(crate) mod directory;
 pub(crate) mod front_end;
 pub(crate) mod get;

@@ -9,6 +9,7 @@
 //! | `network` | its networks, for the sockets of a test |
 //! | `controller` | the controller as a process beside a control plane |
 //! | `asking` | what a front-end asks it, well or badly |
+//! | `crds` | its CRDs, loosened and brought back |
 //! | `credentials` | certificates and kubeconfigs |
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
@@ -20,6 +21,7 @@ pub(crate) mod asking;
 pub(crate) mod audit;
 pub(crate) mod control_plane;
 pub(crate) mod controller;
+mod crds;
 mod credentials;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;

@@ -1,6 +1,6 @@
 //! A CRD that is deleted takes its objects with it, and what was published stays.
 
-use super::{Watching, backend, in_flight, make_routes, restore_crds, route, routes};
+use super::{Watching, backend, in_flight, make_routes, route, routes};
 use crate::harness::ControlPlane;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +26,7 @@ async fn a_deleted_crd_takes_no_route_out_of_service() {
     watching.counts("MailBackend", "applied").await;
     assert!(noted.lock().unwrap().iter().all(|count| *count == 30), "{noted:?}");
 
-    restore_crds(&plane);
+    plane.restore_crds();
     kubectl.apply(&route("default", "again"));
     let is_back = |now: &_| routes(now) == 1 && in_flight(now, "default", "hook") == Some(3);
     watching.until("what was applied since the CRD is back", is_back).await;

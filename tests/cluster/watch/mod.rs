@@ -19,9 +19,6 @@ use mailchute::metrics::Metrics;
 use mailchute::source::cluster::{self, Cluster, Options};
 use tokio::time::timeout;
 
-use crate::harness::ControlPlane;
-use crate::harness::tools;
-use crate::support::program::program;
 use crate::support::until::PATIENCE;
 
 /// A cluster that is watched.
@@ -121,13 +118,4 @@ async fn make_routes(client: &Client, namespace: &str, count: usize) {
         api.create(&PostParams::default(), route).await.unwrap();
     };
     stream::iter(0..count).for_each_concurrent(16, make).await;
-}
-
-/// Brings the CRDs back to what they should be.
-fn restore_crds(plane: &ControlPlane) {
-    let crds = tools::output(program().arg("crd"));
-    let arguments = ["apply", "--server-side", "--force-conflicts", "--filename=-"];
-    let (succeeded, text) = plane.kubectl().with_input(&arguments, &crds);
-    assert!(succeeded, "{text}");
-    plane.kubectl().run(&["wait", "--for=condition=Established", "--all", "crd"]);
 }

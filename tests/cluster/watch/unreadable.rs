@@ -3,17 +3,9 @@
 use mailchute::api::ApiKind;
 use mailchute::compile::Snapshot;
 
-use super::{Watching, backend, find, in_flight, restore_crds, route};
+use super::{Watching, backend, find, in_flight, route};
 use crate::harness::ControlPlane;
 use crate::support::until::until_true;
-
-/// Lets the CRD of routes take anything.
-fn loosen(plane: &ControlPlane) {
-    let schema = r#"{"type":"object","x-kubernetes-preserve-unknown-fields":true}"#;
-    let patch =
-        format!(r#"[{{"op":"replace","path":"/spec/versions/0/schema/openAPIV3Schema","value":{schema}}}]"#);
-    plane.kubectl().run(&["patch", "crd", "mailroutes.mailchute.dev", "--type=json", "--patch", &patch]);
-}
 
 fn is_unreadable(snapshot: &Snapshot, name: &str) -> bool {
     snapshot.unreadable().any(|(kind, each, _)| kind == ApiKind::Route && each.name == name)
@@ -28,7 +20,7 @@ async fn a_malformed_object_leaves_the_rest() {
     let watching = Watching::start(plane.client().await, &[]);
     watching.until("the route", |now| find(now, ApiKind::Route, "default", "good").is_some()).await;
 
-    loosen(&plane);
+    plane.loosen_crd("mailroutes");
     let broken = "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {name: bad, namespace: default}\n\
                   spec: {parentRefs: nobody, rules: 7}\n";
     let odd = route("default", "odd").replace("spec:\n", "spec:\n  tier: gold\n");
@@ -48,7 +40,7 @@ async fn a_malformed_object_leaves_the_rest() {
     anew.until("anything", |_| true).await;
     anew.counts("MailRoute", "unknown_fields").await;
 
-    restore_crds(&plane);
+    plane.restore_crds();
     kubectl.apply(&backend("default", "hook", 2));
     let published =
         watching.until("a later change", |now| in_flight(now, "default", "hook") == Some(2)).await;
