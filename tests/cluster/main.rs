@@ -11,6 +11,7 @@ mod chart_dry_run;
 mod control_plane;
 mod front_ends;
 mod harness;
+mod image;
 mod lease;
 mod node;
 mod snapshots;

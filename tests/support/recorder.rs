@@ -1,7 +1,7 @@
 //! An HTTP backend that keeps what it was sent, and answers as it is told.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex};
 
 use bytes::Bytes;
@@ -72,15 +72,24 @@ impl Recorder {
         Self::deciding(|_| 204)
     }
 
+    /// The same, on an address of this machine that is not loopback.
+    pub(crate) fn on(address: Ipv4Addr) -> Self {
+        Self::deciding_on(address, |_| 204)
+    }
+
     /// Answers every request with the status that `decide` gives.
     pub(crate) fn deciding(decide: impl Fn(&Received) -> u16 + Send + Sync + 'static) -> Self {
+        Self::deciding_on(Ipv4Addr::LOCALHOST, decide)
+    }
+
+    fn deciding_on(address: Ipv4Addr, decide: impl Fn(&Received) -> u16 + Send + Sync + 'static) -> Self {
         let state = Arc::new(State {
             received: Mutex::default(),
             came: Condvar::new(),
             decide: Box::new(decide),
             open: watch::Sender::new(true),
         });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind((address, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::clone(&state);
         std::thread::spawn(move || serve(listener, move |stream| converse(stream, Arc::clone(&shared))));

@@ -6,6 +6,7 @@
 //! | `keeper` | processes and folders that end with the process of the tests, however that ends |
 //! | `control_plane` | etcd and kube-apiserver on loopback: what a controller needs of a cluster |
 //! | `node` | a whole cluster: pods run, Services lead to them, clients come from outside |
+//! | `image` | what its pods run |
 //! | `network` | its networks, for the sockets of a test |
 //! | `controller` | the controller as a process beside a control plane |
 //! | `asking` | what a front-end asks it, well or badly |
@@ -23,6 +24,7 @@ pub(crate) mod control_plane;
 pub(crate) mod controller;
 mod crds;
 mod credentials;
+pub(crate) mod image;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;
 pub(crate) mod network;

@@ -9,10 +9,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::credentials::{by_certificate, certify, kubeconfig};
+use super::image::{self, Store};
 use super::keeper::{self, Folder};
 use super::kubectl::Kubectl;
 use super::network::Network;
@@ -83,25 +83,46 @@ impl Node {
         &self.clients
     }
 
+    /// The node's own address, which pods reach.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        ADDRESS.parse().unwrap()
+    }
+
+    /// Writes a file that goes with the node, and gives where.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        self.folder.write(name, text)
+    }
+
     /// A client as cluster administrator; only [`Self::inside`].
     pub(crate) async fn client(&self) -> kube::Client {
         control_plane::client(self.admin.kubeconfig()).await
     }
 
-    /// Builds an image and loads it into the node; `options` are of `buildah build`. Gives its size, as an
-    /// archive of compressed layers.
+    /// Builds an image and loads it; `options` are of `buildah build`. Gives its size, packed.
     pub(crate) fn load(&self, image: &str, context: &Path, options: &[&str]) -> u64 {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let archive = self.folder.path().join(format!("image{}.tar", NEXT.fetch_add(1, Ordering::Relaxed)));
-        let mut build = self.buildah();
-        build.args(["build", "--quiet", "--pull=never", "--tag", image]).args(options).arg(context);
-        tools::output(&mut build);
-        let target = format!("oci-archive:{}:{image}", archive.display());
-        tools::output(self.buildah().args(["push", "--quiet", image, &target]));
+        self.store().build(image, context, options);
+        let archive = self.store().pack(image);
         self.ctr(&["images", "import", archive.to_str().unwrap()]);
         let size = std::fs::metadata(&archive).unwrap().len();
         std::fs::remove_file(archive).unwrap();
         size
+    }
+
+    /// Loads the program's image, the first time, and gives its name.
+    pub(crate) fn image(&self) -> &'static str {
+        static LOADED: OnceLock<()> = OnceLock::new();
+        LOADED.get_or_init(|| {
+            let (context, options) = image::prepare(&self.store(), self.folder.path());
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            let size = self.load(image::NAME, &context, &options);
+            println!("image: {:.1} MB, packed", size as f64 / 1e6);
+        });
+        image::NAME
+    }
+
+    /// Where images are built.
+    pub(crate) fn store(&self) -> Store {
+        Store::at(self.folder.path())
     }
 
     /// Speaks to containerd about what the kubelet runs, and gives what it says.
@@ -119,17 +140,6 @@ impl Node {
         let patch = ["--subresource=status", "--type=merge", "--patch", &status];
         self.admin.run(&[&["patch", "service", service, "--namespace", namespace][..], &patch].concat());
         address
-    }
-
-    fn buildah(&self) -> Command {
-        let mut command = Command::new("buildah");
-        let path = |name: &str| self.folder.path().join(name);
-        command.arg("--root").arg(path("buildah")).arg("--runroot").arg(path("buildah-run"));
-        command
-            .env("STORAGE_DRIVER", "vfs")
-            .env("BUILDAH_ISOLATION", "chroot")
-            .env("TMPDIR", self.folder.path());
-        command
     }
 
     /// What holds the namespaces of every pod.
