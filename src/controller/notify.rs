@@ -13,7 +13,7 @@ use super::lease::Leadership;
 use super::outdated::{self, Outdated};
 use super::owner::{Owner, Ownership};
 use super::picture::{Picture, Pictures};
-use crate::api::{ApiKind, Object};
+use crate::api::ApiKind;
 use crate::plan::ObjectName;
 use crate::source::cluster::Cluster;
 
@@ -97,19 +97,16 @@ impl Notifier {
         told.collect()
     }
 
+    /// An object that is there, whether it can be read or not.
     fn reference(&self, kind: ApiKind, name: &ObjectName) -> Option<ObjectReference> {
-        let object = self.cluster.latest(kind, name)?;
-        Some(reference(&object))
-    }
-}
-
-fn reference(object: &Object) -> ObjectReference {
-    ObjectReference {
-        api_version: Some(object.kind().api_version()),
-        kind: Some(object.kind().name().to_owned()),
-        namespace: Some(object.namespace().to_owned()),
-        name: Some(object.name().to_owned()),
-        uid: object.metadata().uid.clone(),
-        ..ObjectReference::default()
+        let uid = self.cluster.uid(kind, name)?;
+        Some(ObjectReference {
+            api_version: Some(kind.api_version()),
+            kind: Some(kind.name().to_owned()),
+            namespace: Some(name.namespace.clone()),
+            name: Some(name.name.clone()),
+            uid: Some(uid),
+            ..ObjectReference::default()
+        })
     }
 }

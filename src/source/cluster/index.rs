@@ -207,6 +207,15 @@ impl Index {
         }
     }
 
+    /// What tells one of our objects from another of its name, one that can't be read too; `None` where it is
+    /// not there.
+    pub(super) fn uid(&self, kind: ApiKind, name: &ObjectName) -> Option<String> {
+        match self.entries.get(&(kind, name.clone()))? {
+            Entry::Object(object) => object.metadata().uid.clone(),
+            Entry::Unreadable { uid, .. } => uid.clone(),
+        }
+    }
+
     /// All that compile reads.
     pub(super) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::default();

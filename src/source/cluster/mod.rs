@@ -31,7 +31,7 @@ mod keeper;
 mod seen;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client};
@@ -74,7 +74,17 @@ impl Cluster {
     /// One of our objects as it was last seen, with its status and its resourceVersion. None where it is
     /// not there, or can't be read.
     pub fn latest(&self, kind: ApiKind, name: &ObjectName) -> Option<Arc<Object>> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner).latest(kind, name)
+        self.index().latest(kind, name)
+    }
+
+    /// The uid of one of our objects as it was last seen, of one that can't be read too. None where it is not
+    /// there.
+    pub fn uid(&self, kind: ApiKind, name: &ObjectName) -> Option<String> {
+        self.index().uid(kind, name)
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mailchute::api::{ApiKind, Object};
 use mailchute::plan::ObjectName;
+use mailchute::status::CONTROLLER_NAME;
 use serde_json::Value;
 
 use super::objects;
@@ -114,7 +115,9 @@ impl Pair {
         let events = plane.kubectl().get(&["events.events.k8s.io", "--all-namespaces"]);
         let events = events["items"].as_array().unwrap().iter();
         let here = events.filter(|event| self.has(event["metadata"]["namespace"].as_str().unwrap()));
-        // The authority is published only where a chart has made place for it.
+        // Others have something to say as well; and the authority is published only where a chart has made
+        // place for it.
+        let here = here.filter(|event| event["reportingController"] == CONTROLLER_NAME);
         let here = here.filter(|event| event["reason"] != "AuthorityNotPublished");
         here.flat_map(|event| self.names(&line(event)).lines().map(str::to_owned).collect::<Vec<_>>())
             .collect()
