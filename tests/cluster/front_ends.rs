@@ -17,17 +17,23 @@ mod planted;
 const FRONT: &str = "front";
 
 /// A control plane, a controller, and a namespace with a gateway `public`.
-struct Scene {
-    plane: &'static ControlPlane,
+pub(crate) struct Scene<'a> {
+    plane: &'a ControlPlane,
     authority: Authority,
-    controller: Controller,
-    namespace: String,
+    pub(crate) controller: Controller,
+    pub(crate) namespace: String,
     port: u16,
 }
 
-impl Scene {
+impl Scene<'static> {
     fn start(arguments: &[&str]) -> Self {
-        let plane = ControlPlane::shared();
+        Self::on(ControlPlane::shared(), arguments)
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// Beside a control plane, with more arguments for the controller.
+    pub(crate) fn on(plane: &'a ControlPlane, arguments: &[&str]) -> Self {
         plane.install_crds();
         let namespace = plane.namespace("front-ends");
         plane.service_account(&namespace, FRONT);
@@ -37,14 +43,14 @@ impl Scene {
     }
 
     /// Applies manifests whose objects say no namespace.
-    fn apply(&self, yaml: &str) {
+    pub(crate) fn apply(&self, yaml: &str) {
         let (succeeded, text) =
             self.plane.kubectl().with_input(&["apply", "--filename=-", "--namespace", &self.namespace], yaml);
         assert!(succeeded, "{text}\n{yaml}");
     }
 
     /// The gateway, for domain `example.org`; `fields` are more lines of its spec.
-    fn gateway(&self, fields: &str) -> String {
+    pub(crate) fn gateway(&self, fields: &str) -> String {
         format!(
             "apiVersion: mailchute.dev/v1alpha1\nkind: MailGateway\nmetadata: {{name: public}}\nspec:\n  \
              hostname: mx.example.org\n  frontEnds: {{serviceAccountName: {FRONT}}}\n  listeners: [{{name: mx, port: \
@@ -54,7 +60,7 @@ impl Scene {
     }
 
     /// A front-end of that gateway, started and not waited for.
-    fn front_end(&self, arguments: &[&str]) -> FrontEnd {
+    pub(crate) fn front_end(&self, arguments: &[&str]) -> FrontEnd {
         let folder = tempfile::tempdir().unwrap();
         let token = self.plane.token(&self.namespace, FRONT, AUDIENCE);
         let file = |name: &str, text: &str| write(&folder, name, text);
@@ -77,7 +83,7 @@ fn write(folder: &TempDir, name: &str, text: &str) -> String {
 }
 
 /// Mail for this local part goes to a host that nobody has.
-fn route(local_part: &str) -> String {
+pub(crate) fn route(local_part: &str) -> String {
     format!(
         "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {{name: {local_part}}}\nspec:\n  parentRefs: \
          [{{name: public}}]\n  rules: [{{name: only, matches: [{{recipient: {{domain: example.org, localPart: {{type: \
@@ -86,11 +92,11 @@ fn route(local_part: &str) -> String {
 }
 
 /// Where it goes.
-const BACKEND: &str = "apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {name: inbox}\nspec: {http: \
+pub(crate) const BACKEND: &str = "apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {name: inbox}\nspec: {http: \
                        {url: \"https://inbox.invalid/in\"}}\n---\n";
 
 /// What a recipient is answered.
-fn rcpt(front_end: &FrontEnd, recipient: &str) -> u16 {
+pub(crate) fn rcpt(front_end: &FrontEnd, recipient: &str) -> u16 {
     let mut client = Client::greeted(front_end.smtp);
     client.expect("MAIL FROM:<a@client.example>", 250);
     client.try_say(&format!("RCPT TO:<{recipient}>")).unwrap().code

@@ -18,4 +18,5 @@ mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;
+mod untouched;
 mod watch;

@@ -45,7 +45,8 @@ impl Asking {
     async fn start() -> Self {
         let plane = ControlPlane::shared();
         plane.install_crds();
-        let names = mailchute::api::crds().into_iter().map(|crd| (crd.spec.names.kind, crd.spec.names.plural));
+        let names =
+            mailchute::api::crds().into_iter().map(|crd| (crd.spec.names.kind, crd.spec.names.plural));
         Self { client: plane.client().await, plurals: names.collect() }
     }
 

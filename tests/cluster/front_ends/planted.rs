@@ -29,7 +29,7 @@ fn secret(name: &str, texts: &[(&str, &str)]) -> String {
 
 /// A gateway with users and a certificate, a backend with a token and a signing key; of most of them
 /// something is wrong, which is told.
-fn manifests(scene: &Scene, certificate: &str, key: &str) -> String {
+fn manifests(scene: &Scene<'_>, certificate: &str, key: &str) -> String {
     let backend = "apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {name: inbox}\nspec: {http: {url: \
                    \"https://inbox.invalid/in\", auth: {bearer: {secretRef: {name: bearer, key: token}}}}}\n---\n\
                    apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {name: signed}\nspec: {http: {url: \
@@ -103,7 +103,7 @@ fn copy_holds_what_is_named(front_end: &FrontEnd) {
 }
 
 /// Whatever somebody may look at who may not look at Secrets.
-fn places(scene: &Scene, front_end: &FrontEnd) -> Vec<(String, String)> {
+fn places(scene: &Scene<'_>, front_end: &FrontEnd) -> Vec<(String, String)> {
     let kubectl = scene.plane.kubectl();
     let everywhere = ["--all-namespaces", "--output=yaml"];
     let mut places = vec![

@@ -78,6 +78,11 @@ impl Controller {
         self.running.kill();
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// Its folder: log, and certificate where it was given one.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -16,7 +16,7 @@
 //! | `token` | tokens that no apiserver would issue |
 //! | `audit` | who has asked the apiserver for what |
 
-#![allow(dead_code, reason = "tests of a part of the program stand on a part of it")]
+#![allow(dead_code, unused_imports, reason = "tests of a part of the program stand on a part of it")]
 
 pub(crate) mod asking;
 pub(crate) mod audit;

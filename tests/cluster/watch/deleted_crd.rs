@@ -8,7 +8,7 @@ async fn a_deleted_crd_takes_no_route_out_of_service() {
     let plane = ControlPlane::start();
     plane.install_crds();
     let (client, kubectl) = (plane.client().await, plane.kubectl());
-    make_routes(&client, "default", 30).await;
+    make_routes(&client, "default", "example.net", "hook", 30).await;
     kubectl.apply(&backend("default", "hook", 1));
     let watching = Watching::start(client, &[]);
     watching

@@ -13,7 +13,7 @@ async fn ten_thousand_routes_at_once_are_all_published() {
     let watching = Watching::start(client.clone(), &[]);
     watching.until("anything", |_| true).await;
     let noted = watching.note_routes();
-    make_routes(&client, "default", ROUTES).await;
+    make_routes(&client, "default", "example.net", "hook", ROUTES).await;
     watching.until("all of them", |now| routes(now) == ROUTES).await;
     let noted = noted.lock().unwrap().clone();
     assert!(noted.is_sorted(), "routes were lost on the way: {noted:?}");

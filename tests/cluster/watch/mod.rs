@@ -101,18 +101,22 @@ fn backend(namespace: &str, name: &str, in_flight: u32) -> String {
 }
 
 fn route(namespace: &str, name: &str) -> String {
+    route_to(namespace, name, "example.net", "hook")
+}
+
+fn route_to(namespace: &str, name: &str, domain: &str, backend: &str) -> String {
     format!(
         "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-         spec:\n  parentRefs: [{{name: public}}]\n  rules:\n  - name: all\n    matches: [{{recipient: {{domain: example.net, \
-         localPart: {{type: Exact, value: {name}}}}}}}]\n    delivery: {{backendRefs: [{{name: hook}}]}}\n"
+         spec:\n  parentRefs: [{{name: public}}]\n  rules:\n  - name: all\n    matches: [{{recipient: {{domain: \
+         {domain}, localPart: {{type: Exact, value: {name}}}}}}}]\n    delivery: {{backendRefs: [{{name: {backend}}}]}}\n"
     )
 }
 
-/// Makes so many routes as fast as the apiserver takes them.
-async fn make_routes(client: &Client, namespace: &str, count: usize) {
+/// Makes so many routes as fast as the apiserver takes them, each for a recipient of its name.
+pub(crate) async fn make_routes(client: &Client, namespace: &str, domain: &str, backend: &str, count: usize) {
     let api: &Api<MailRoute> = &Api::namespaced(client.clone(), namespace);
     let make = |index: usize| async move {
-        let yaml = route(namespace, &format!("route-{index}"));
+        let yaml = route_to(namespace, &format!("route-{index}"), domain, backend);
         let loaded = mailchute::source::parse("route", &yaml).unwrap();
         let (_, Object::Route(route)) = loaded.snapshot.objects().next().unwrap() else { panic!("no route") };
         api.create(&PostParams::default(), route).await.unwrap();

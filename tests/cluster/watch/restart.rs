@@ -11,7 +11,7 @@ async fn a_restart_of_the_apiserver_loses_nothing_and_shows_no_half() {
     let plane = ControlPlane::start();
     plane.install_crds();
     let client = plane.client().await;
-    make_routes(&client, "default", ROUTES).await;
+    make_routes(&client, "default", "example.net", "hook", ROUTES).await;
     plane.kubectl().apply(&backend("default", "hook", 1));
     let watching = Watching::start(client, &[]);
     watching.until("the routes", |now| routes(now) == ROUTES).await;
