@@ -7,6 +7,7 @@
 
 mod api;
 mod authority;
+mod chart;
 mod chart_dry_run;
 mod control_plane;
 mod front_ends;

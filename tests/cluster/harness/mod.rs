@@ -12,6 +12,8 @@
 //! | `asking` | what a front-end asks it, well or badly |
 //! | `crds` | its CRDs, loosened and brought back |
 //! | `credentials` | certificates and kubeconfigs |
+//! | `release` | the chart, as a Helm installs it |
+//! | `backend` | a backend in a pod |
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
 //! | `audit` | who has asked the apiserver for what |
@@ -20,6 +22,7 @@
 
 pub(crate) mod asking;
 pub(crate) mod audit;
+pub(crate) mod backend;
 pub(crate) mod control_plane;
 pub(crate) mod controller;
 mod crds;
@@ -29,6 +32,7 @@ pub(crate) mod keeper;
 pub(crate) mod kubectl;
 pub(crate) mod network;
 pub(crate) mod node;
+pub(crate) mod release;
 mod token;
 pub(crate) mod tools;
 
