@@ -15,6 +15,7 @@ mod harness;
 mod image;
 mod lease;
 mod node;
+mod rbac;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]

@@ -25,6 +25,13 @@ pub(crate) struct Asked {
     pub(crate) code: u64,
 }
 
+impl Asked {
+    /// Whether it was answered that this user may not.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.code, 401 | 403)
+    }
+}
+
 /// Everything that was asked so far.
 pub(super) fn read(log: &Path) -> Vec<Asked> {
     // The last line may be half written.

@@ -9,6 +9,7 @@
 //! | `image` | what its pods run |
 //! | `network` | its networks, for the sockets of a test |
 //! | `controller` | the controller as a process beside a control plane |
+//! | `installed` | the chart beside a control plane, its controller with the rights that the chart gives it |
 //! | `asking` | what a front-end asks it, well or badly |
 //! | `crds` | its CRDs, loosened and brought back |
 //! | `credentials` | certificates and kubeconfigs |
@@ -28,6 +29,7 @@ pub(crate) mod controller;
 mod crds;
 mod credentials;
 pub(crate) mod image;
+pub(crate) mod installed;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;
 pub(crate) mod network;
