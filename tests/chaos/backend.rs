@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use crate::message::Taken;
 use crate::support::manifests::free_port;
+use crate::support::message::Taken;
 use crate::support::recorder::{answer_each, serve};
 use crate::support::until::until;
 

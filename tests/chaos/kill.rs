@@ -1,16 +1,17 @@
 //! `kill -9` of the front-end and of the backend, at random moments under load.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::backend::Backend;
-use crate::message::Taken;
-use crate::sender::{Ledger, Sender};
 use crate::support::front_end::FrontEnd;
+use crate::support::ledger::Ledger;
+use crate::support::message::Taken;
+use crate::support::number::number;
+use crate::support::sender::Sender;
 use crate::support::until::until_true;
 
 /// Messages, unless `MAILCHUTE_CHAOS_MESSAGES` says how many.
@@ -32,7 +33,7 @@ pub(crate) fn loses_nothing() {
     let mut kills = (0, 0);
     std::thread::scope(|scope| {
         for _ in 0..SENDERS {
-            scope.spawn(|| Sender::new(address).deliver_all(&next, messages, &ledger));
+            scope.spawn(|| Sender::new(address).deliver(&next, &ledger, |number| number < messages));
         }
         let mut random = StdRng::seed_from_u64(seed as u64);
         let mut at = 0;
@@ -52,9 +53,9 @@ pub(crate) fn loses_nothing() {
                 backend.kill();
                 if kills.1 == 0 || random.random() {
                     // Down for so long that a sender hears of it; the first time always.
-                    let deferred = ledger.deferred.load(Ordering::Relaxed);
+                    let before = deferred(&ledger);
                     until_true("a sender is deferred", || {
-                        ledger.deferred.load(Ordering::Relaxed) > deferred || ledger.count() == messages
+                        deferred(&ledger) > before || ledger.count() == messages
                     });
                 }
                 backend.restart();
@@ -66,34 +67,18 @@ pub(crate) fn loses_nothing() {
 }
 
 fn judge(messages: usize, (front_end, backend): (usize, usize), ledger: &Ledger, taken: &[Taken]) {
-    let acknowledged = ledger.acknowledged.lock().unwrap();
-    let arrived: BTreeSet<usize> = taken.iter().map(|taken| taken.number).collect();
-    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-    println!(
-        "chaos: {} acknowledged; {} arrived, {} of them again; {} deferred, {} connections lost, \
-         {} of them behind the final dot; killed: front-end {front_end} times, backend {backend} times",
-        acknowledged.len(),
-        taken.len(),
-        taken.len() - arrived.len(),
-        count(&ledger.deferred),
-        count(&ledger.lost),
-        count(&ledger.unanswered),
-    );
-    let missing: Vec<&usize> = acknowledged.difference(&arrived).collect();
-    let few = &missing[..missing.len().min(10)];
-    assert!(missing.is_empty(), "{} acknowledged and lost, the first are {few:?}", missing.len());
-    assert_eq!(acknowledged.len(), messages);
-    let mut keys: BTreeMap<usize, &str> = BTreeMap::new();
-    for Taken { number, key } in taken {
-        assert_eq!(keys.entry(*number).or_insert(key), key, "message {number} has two keys");
-    }
-    let different: BTreeSet<&&str> = keys.values().collect();
-    assert_eq!(different.len(), keys.len(), "two messages have one key");
-    let disturbed = [&ledger.deferred, &ledger.lost].iter().all(|counter| count(counter) > 0);
+    let counts = ledger.counts();
+    println!("chaos: {counts}");
+    println!("chaos: {} arrived, {} of them again", taken.len(), ledger.assert_kept(taken));
+    println!("chaos: killed: front-end {front_end} times, backend {backend} times");
+    assert_eq!(counts.acknowledged, messages);
+    let lost = counts.unreached + counts.lost + counts.unanswered;
+    let disturbed = deferred(ledger) > 0 && lost > 0;
     assert!(front_end > 0 && backend > 0 && disturbed, "nothing was disturbed");
 }
 
-fn number(variable: &str) -> Option<usize> {
-    let value = std::env::var(variable).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is no number: {value}")))
+/// Attempts that were answered `4xx`.
+fn deferred(ledger: &Ledger) -> usize {
+    let counts = ledger.counts();
+    counts.closed + counts.deferred + counts.returned
 }

@@ -9,8 +9,6 @@
 mod backend;
 mod drain;
 mod kill;
-mod message;
-mod sender;
 #[path = "../support/mod.rs"]
 mod support;
 mod swap;

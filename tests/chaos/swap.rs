@@ -11,6 +11,7 @@ use crate::support::manifests::{Manifests, free_port};
 use crate::support::recorder::Recorder;
 use crate::support::scene::tls;
 use crate::support::secure::Tls;
+use crate::support::sender::End;
 use crate::support::until::until_true;
 
 const SWAPS: usize = 200;
@@ -117,13 +118,4 @@ pub(crate) fn disturbs_nobody() {
     assert_eq!(arrived, sent.map(AtomicUsize::into_inner));
     assert!(front_end.metric(&["mailchute_smtp_sessions_total", "outcome=\"failed\""]) < 0.5);
     println!("swap: {SWAPS} swaps, {arrived:?} messages on either side, {STAYING} sessions stayed open");
-}
-
-/// Ends the senders when it is dropped, by a panic too.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -9,6 +9,7 @@
 //! | `directory` | a service that is asked whether recipients exist |
 //! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
+//! | `sender`, `message`, `ledger` | a load: who sends it, what it is, what became of it |
 //! | `scene` | a front-end whose listener has TLS |
 //! | `secure`, `believing` | the same inside TLS, whatever the certificate |
 //! | `get` | an HTTP client that gets |
@@ -17,6 +18,7 @@
 //! | `misbehaving` | an HTTP server that breaks its own framing |
 //! | `http2`, `acceptor` | an HTTP/2 server that does as it is told; TLS of servers in this process |
 //! | `secret` | Secrets among the manifests |
+//! | `number` | a number that the environment gives |
 //! | `server` | another program that serves, in a folder of its own |
 //! | `until` | waiting, with a deadline |
 
@@ -32,12 +34,16 @@ pub(crate) mod front_end;
 pub(crate) mod get;
 pub(crate) mod golden;
 pub(crate) mod http2;
+pub(crate) mod ledger;
 pub(crate) mod manifests;
+pub(crate) mod message;
 pub(crate) mod misbehaving;
+pub(crate) mod number;
 pub(crate) mod program;
 pub(crate) mod recorder;
 pub(crate) mod scene;
 pub(crate) mod secret;
 pub(crate) mod secure;
+pub(crate) mod sender;
 pub(crate) mod server;
 pub(crate) mod until;

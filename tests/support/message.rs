@@ -1,17 +1,22 @@
-//! The messages of the load, and what the backend's log tells of them.
+//! The messages of a load, and what a backend tells of them.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::support::recorder::Received;
+use super::recorder::Received;
 
 /// Message number `number`: its length, its dots and its text depend on the number alone.
 pub(crate) fn text(number: usize) -> Vec<u8> {
+    of_lines(number, number * 7 % 90)
+}
+
+/// The same with so many lines.
+pub(crate) fn of_lines(number: usize, lines: usize) -> Vec<u8> {
     let mut text = format!(
-        "Message-ID: <{number}@chaos.example>\r\nDate: Mon, 23 Nov 2026 11:49:04 +0000\r\n\
-         From: <sender@chaos.example>\r\nSubject: number {number}\r\n\r\n"
+        "Message-ID: <{number}.{lines}@load.example>\r\nDate: Mon, 23 Nov 2026 11:49:04 +0000\r\n\
+         From: <sender@load.example>\r\nSubject: number {number}\r\n\r\n"
     );
-    for line in 0..number * 7 % 90 {
+    for line in 0..lines {
         let dot = if line % 5 == 0 { "." } else { "" };
         write!(text, "{dot}line {line} of message {number}\r\n").unwrap();
     }
@@ -32,8 +37,9 @@ impl Taken {
     pub(crate) fn of(received: &Received) -> Self {
         let body = String::from_utf8_lossy(&received.body);
         let (_, behind) = body.split_once("\r\nMessage-ID: <").unwrap();
-        let number = behind.split('@').next().unwrap().parse().unwrap();
-        received.assert_carries(&text(number));
+        let (number, lines) = behind.split('@').next().unwrap().split_once('.').unwrap();
+        let number = number.parse().unwrap();
+        received.assert_carries(&of_lines(number, lines.parse().unwrap()));
         let key = received.header("ce-dedupekey").to_owned();
         assert_eq!(received.header("idempotency-key"), format!("\"{key}\""));
         Self { number, key }
