@@ -43,7 +43,7 @@
 //!
 //! | | what always holds | held by |
 //! | --- | --- | --- |
-//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/chaos/kill.rs` |
+//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/chaos/kill.rs`, `tests/cluster/rollout.rs` |
 //! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `client::http::http2`, `tests/http/http2.rs` |
 //! | 3 | a backend receives our prefix and then exactly the octets sent, less whole fields that are named | `tests/byte_exact.rs`, `stamp::tests` |
 //! | 4 | data ends only at CRLF `.` CRLF, or after the announced octets | `tests/smtp/smuggling_*` |

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -15,8 +14,16 @@ use crate::support::certificates::Authority;
 use crate::support::client::Client;
 use crate::support::until::{until, until_true};
 
-/// Controllers of two releases would write the same statuses.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+const VALUES: &str = "
+gateways:
+  public:
+    hostname: mx1.example.net
+    domains: [{name: example.net, allowedRoutes: {namespaces: {from: All}}}]
+    tls: {secretName: mx-tls}
+    listeners:
+    - {name: mx, port: 2525, allowedRoutes: {namespaces: {from: All}}}
+    drain: {delay: 1s, timeout: 20s}
+";
 
 #[test]
 fn helm_3_brings_it_and_takes_it_away() {
@@ -29,9 +36,7 @@ fn helm_4_brings_it_and_takes_it_away() {
 }
 
 fn life(helm: &'static str, number: u8) {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let node = Node::shared();
-    let image = node.image();
     let (mail, application) = (format!("mail-{helm}"), format!("application-{helm}"));
     node.kubectl().run(&["create", "namespace", &application]);
     let backend = Backend::start(node, &application);
@@ -40,7 +45,7 @@ fn life(helm: &'static str, number: u8) {
     let before = left(node, &mail);
     secret(node, &mail);
 
-    let (address, said) = release.install(number, &values(image));
+    let (address, said) = release.install(number, VALUES);
     let service = SocketAddr::from((address, 25));
     assert!(said.contains("Gateway mail-helm") && said.contains("as mx1.example.net"), "{said}");
     assert_eq!(ready(&release), (2, 3));
@@ -68,22 +73,6 @@ fn ready(release: &Release<'_>) -> (usize, usize) {
     (release.ready("controller").len(), release.ready("front-end").len())
 }
 
-fn values(image: &str) -> String {
-    let (repository, tag) = image.rsplit_once(':').unwrap();
-    format!(
-        "image: {{repository: {repository}, tag: '{tag}', pullPolicy: Never}}
-gateways:
-  public:
-    hostname: mx1.example.net
-    domains: [{{name: example.net, allowedRoutes: {{namespaces: {{from: All}}}}}}]
-    tls: {{secretName: mx-tls}}
-    listeners:
-    - {{name: mx, port: 2525, allowedRoutes: {{namespaces: {{from: All}}}}}}
-    drain: {{delay: 1s, timeout: 20s}}
-"
-    )
-}
-
 /// The certificate that the gateway names.
 fn secret(node: &Node, namespace: &str) {
     let folder = TempDir::new().unwrap();
@@ -94,16 +83,7 @@ fn secret(node: &Node, namespace: &str) {
 }
 
 fn a_route_is_live_on_all_front_ends(node: &Node, release: &Release<'_>, application: &str) {
-    let front_ends = release.ready("front-end");
-    let takes = |recipient: &str| {
-        let code = |address| {
-            let mut client = Client::greeted(SocketAddr::from((address, 2525)));
-            client.expect("MAIL FROM:<sender@example.com>", 250);
-            client.try_say(&format!("RCPT TO:<{recipient}>")).unwrap().code
-        };
-        node.inside().enter(|| front_ends.iter().map(|address| code(*address)).collect::<Vec<_>>())
-    };
-    until_true("front-ends know the gateway", || takes("support@example.net") == [451; 3]);
+    until_true("front-ends know the gateway", || release.takes("support@example.net") == [451; 3]);
     let parent = release.namespace();
     node.kubectl().apply(&format!(
         "apiVersion: mailchute.dev/v1alpha1
@@ -123,8 +103,8 @@ spec:
   http: {{service: {{name: backend, port: 80}}, path: /inbound}}
 "
     ));
-    until_true("the route is live on all front-ends", || takes("support@example.net") == [250; 3]);
-    assert_eq!(takes("nobody@example.net"), [550; 3]);
+    until_true("the route is live on all front-ends", || release.takes("support@example.net") == [250; 3]);
+    assert_eq!(release.takes("nobody@example.net"), [550; 3]);
     let ready =
         ["wait", "--for=condition=Ready", "mailroute/support", "--timeout=30s", "--namespace", application];
     node.kubectl().run(&ready);

@@ -16,6 +16,7 @@ mod image;
 mod lease;
 mod node;
 mod rbac;
+mod rollout;
 mod snapshots;
 mod status;
 #[path = "../support/mod.rs"]
