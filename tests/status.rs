@@ -16,7 +16,7 @@ use mailchute::plan::ObjectName;
 use mailchute::status::{CONTROLLER_NAME, Notice, Offer, Outcome, Status, Wanted, merge, notices, wanted};
 
 use crate::compile::{directives, inputs_of, object_name, snapshot};
-use crate::support::conditions::{self, Reached, always, conditions, missing};
+use crate::support::conditions::{self, Reached, always, conditions, missing, unlisted};
 use crate::support::golden::golden;
 
 fn folder() -> PathBuf {
@@ -119,8 +119,8 @@ fn every_condition_and_reason_has_a_golden_pair() {
             reached.extend(all.map(|each| (wanted.kind, each.type_.clone(), each.reason.clone())));
         }
     }
-    let missing = missing(&reached);
-    assert!(missing.is_empty(), "{missing:?}");
+    let (missing, unlisted) = (missing(&reached), unlisted(&reached));
+    assert!(missing.is_empty() && unlisted.is_empty(), "missing {missing:?}, not in the table {unlisted:?}");
 }
 
 #[test]

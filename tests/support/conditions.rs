@@ -9,10 +9,11 @@ use mailchute::plan::ObjectName;
 use mailchute::status::{Notice, Status};
 
 /// What the table of conditions promises: kind, type of condition, reason why it is not so, or why a
-/// negative one is.
+/// negative one is. Ready is not here: its reasons are those of the others.
 pub(crate) const TABLE: &[(ApiKind, &str, &str)] = &[
     (ApiKind::Gateway, "Accepted", "Invalid"),
     (ApiKind::Gateway, "Accepted", "ListenersNotValid"),
+    (ApiKind::Gateway, "Accepted", "PortConflict"),
     (ApiKind::Gateway, "Accepted", "UnsupportedValue"),
     (ApiKind::Gateway, "Programmed", "Invalid"),
     (ApiKind::Gateway, "Programmed", "NoFrontEnds"),
@@ -24,6 +25,7 @@ pub(crate) const TABLE: &[(ApiKind, &str, &str)] = &[
     (ApiKind::Route, "Accepted", "NotAllowedByListeners"),
     (ApiKind::Route, "Accepted", "NoMatchingParent"),
     (ApiKind::Route, "Accepted", "DomainNotDelegated"),
+    (ApiKind::Route, "Accepted", "OpenRelay"),
     (ApiKind::Route, "Accepted", "UnsupportedValue"),
     (ApiKind::Route, "Accepted", "Unreadable"),
     (ApiKind::Route, "ResolvedRefs", "BackendNotFound"),
@@ -33,8 +35,18 @@ pub(crate) const TABLE: &[(ApiKind, &str, &str)] = &[
     (ApiKind::Route, "Programmed", "GatewayNotProgrammed"),
     (ApiKind::Route, "Programmed", "NoUsableRule"),
     (ApiKind::Route, "Programmed", "Pending"),
+    (ApiKind::Route, "Programmed", "NotAllowedByListeners"),
+    (ApiKind::Route, "Programmed", "NoMatchingParent"),
+    (ApiKind::Route, "Programmed", "DomainNotDelegated"),
+    (ApiKind::Route, "Programmed", "OpenRelay"),
+    (ApiKind::Route, "Programmed", "UnsupportedValue"),
+    (ApiKind::Route, "Programmed", "Unreadable"),
     (ApiKind::Route, "PartiallyInvalid", "BackendNotFound"),
+    (ApiKind::Route, "PartiallyInvalid", "RefNotPermitted"),
+    (ApiKind::Route, "PartiallyInvalid", "InvalidKind"),
+    (ApiKind::Route, "PartiallyInvalid", "Unreadable"),
     (ApiKind::Route, "PartiallyInvalid", "DomainNotDelegated"),
+    (ApiKind::Route, "PartiallyInvalid", "OpenRelay"),
     (ApiKind::Route, "PartiallyInvalid", "UnsupportedValue"),
     (ApiKind::Route, "PartiallyInvalid", "UnusableRule"),
     (ApiKind::Route, "mailchute.dev/Shadowed", "Shadowed"),
@@ -52,6 +64,10 @@ pub(crate) const TABLE: &[(ApiKind, &str, &str)] = &[
     (ApiKind::Policy, "Programmed", "Conflicted"),
     (ApiKind::Policy, "Programmed", "NoRule"),
     (ApiKind::Policy, "Programmed", "Pending"),
+    (ApiKind::Policy, "Programmed", "TargetNotFound"),
+    (ApiKind::Policy, "Programmed", "Invalid"),
+    (ApiKind::Policy, "Programmed", "UnsupportedValue"),
+    (ApiKind::Policy, "Programmed", "Unreadable"),
 ];
 
 /// Conditions that are always there, by where they stand: beside the kind, a listener, a parent, an ancestor.
@@ -74,6 +90,14 @@ pub(crate) fn missing(reached: &Reached) -> Vec<&'static (ApiKind, &'static str,
         reached.contains(&(*kind, (*type_).to_owned(), (*reason).to_owned()))
     };
     TABLE.iter().filter(|row| !is_reached(row)).collect()
+}
+
+/// What is reached beyond the table, but for Ready and for what is as it should be.
+pub(crate) fn unlisted(reached: &Reached) -> Vec<&(ApiKind, String, String)> {
+    let is_listed = |(kind, type_, reason): &(ApiKind, String, String)| {
+        type_ == "Ready" || type_ == reason || TABLE.contains(&(*kind, type_.as_str(), reason.as_str()))
+    };
+    reached.iter().filter(|each| !is_listed(each)).collect()
 }
 
 /// The status that an object has.

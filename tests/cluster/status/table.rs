@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::objects;
 use crate::harness::{ControlPlane, Controller};
-use crate::support::conditions::{Reached, conditions, missing, of_object, render};
+use crate::support::conditions::{Reached, conditions, missing, of_object, render, unlisted};
 use crate::support::until::{until, until_true};
 
 /// The namespaces that golden pairs have objects in.
@@ -245,8 +245,9 @@ fn every_condition_and_reason_is_reached_by_what_is_applied() {
     make_malformed(&plane);
     unreadable.iter().for_each(|pair| pair.is_reached(&plane, &controller));
     reached.append(&mut self::reached(&plane));
-    let missing = missing(&reached);
+    let (missing, unlisted) = (missing(&reached), unlisted(&reached));
     assert!(missing.is_empty(), "no object of the cluster reaches {missing:?}");
+    assert!(unlisted.is_empty(), "not in the table: {unlisted:?}");
     a_status_is_mended_though_the_crd_no_longer_takes_the_object(&plane);
 }
 
