@@ -55,7 +55,7 @@
 //! | 10 | plaintext behind STARTTLS is never executed, nor what stands behind a line of AUTH | `tests/smtp/starttls_*`, `tests/smtp/auth_*` |
 //! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `tests/http/broken_answers.rs` |
 //! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `tests/wire/auth.rs`, `tests/snapshots/secrets.rs` |
-//! | 13 | whatever becomes of the controller, and whatever it sends, the last good configuration is served | `source::remote`, `tests/snapshots/*` |
+//! | 13 | whatever becomes of the controller, and whatever it sends, the last good configuration is served | `source::remote`, `tests/snapshots/*`, `tests/cluster/leader/*` |
 
 pub mod admin;
 pub mod api;

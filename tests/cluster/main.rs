@@ -13,6 +13,7 @@ mod control_plane;
 mod front_ends;
 mod harness;
 mod image;
+mod leader;
 mod lease;
 mod node;
 mod rbac;

@@ -41,6 +41,15 @@ pub(crate) enum Act {
     Hang,
 }
 
+/// How connections end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    /// As HTTP/2 has it, once who waits was answered.
+    InOrder,
+    /// Without a word.
+    AtOnce,
+}
+
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
@@ -69,8 +78,8 @@ struct State {
 pub(crate) struct Controller {
     address: SocketAddr,
     acts: watch::Sender<Act>,
-    /// Counts up for all connections to end in an orderly way.
-    leaving: watch::Sender<u32>,
+    /// Tells all connections to end, and how.
+    leaving: watch::Sender<Leave>,
     state: Arc<Mutex<State>>,
     runtime: Option<Runtime>,
 }
@@ -79,7 +88,7 @@ impl Controller {
     /// One that proves who it is by this certificate.
     pub(crate) fn start(tls: TlsAcceptor, act: Act) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let (acts, leaving) = (watch::Sender::new(act), watch::Sender::new(0));
+        let (acts, leaving) = (watch::Sender::new(act), watch::Sender::new(Leave::InOrder));
         let mut controller = Self { address, acts, leaving, state: Arc::default(), runtime: None };
         controller.open(tls);
         controller
@@ -114,7 +123,12 @@ impl Controller {
 
     /// Ends all connections in an orderly way, and takes new ones.
     pub(crate) fn leave(&self) {
-        self.leaving.send_modify(|times| *times += 1);
+        self.leaving.send_replace(Leave::InOrder);
+    }
+
+    /// Ends all connections without a word, and takes new ones.
+    pub(crate) fn cut(&self) {
+        self.leaving.send_replace(Leave::AtOnce);
     }
 
     /// `https://…`
@@ -147,7 +161,7 @@ impl Drop for Controller {
 }
 
 type Acts = watch::Receiver<Act>;
-type Leaving = watch::Receiver<u32>;
+type Leaving = watch::Receiver<Leave>;
 
 async fn accept(
     listener: TcpListener,
@@ -185,9 +199,12 @@ async fn converse(
     );
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = leaving.changed() => connection.as_mut().graceful_shutdown(),
+        _ = leaving.changed() => {}
     }
-    let _ = connection.await;
+    if *leaving.borrow() == Leave::InOrder {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
 }
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
@@ -208,7 +225,10 @@ async fn answer(heard: Heard, mut acts: Acts, mut closing: Leaving) -> Answer {
         let until = asked + held;
         tokio::select! {
             _ = acts.changed() => {}
-            _ = closing.changed() => return whole(304, &[], Bytes::new()),
+            _ = closing.changed() => match *closing.borrow() {
+                Leave::InOrder => return whole(304, &[], Bytes::new()),
+                Leave::AtOnce => {}
+            },
             () = sleep(until - tokio::time::Instant::now()) => return whole(304, &[], Bytes::new()),
         }
     }

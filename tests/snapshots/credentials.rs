@@ -37,9 +37,11 @@ fn a_token_is_read_for_each_request() {
     let scene = Scene::serving(&["ada"]);
     std::fs::write(scene.front_end.file("token"), "another-planted\n").unwrap();
     scene.publish(&["eve"]);
-    scene
-        .controller
-        .wait_for("the new token", |heard| heard.field("authorization") == "Bearer another-planted");
+    let in_use = format!("\"{}\"", scene.snapshot(&["eve"]).version);
+    // This one waits, so what is published next is its answer.
+    scene.controller.wait_for("the new token", |heard| {
+        heard.field("authorization") == "Bearer another-planted" && heard.field("if-none-match") == in_use
+    });
     assert_eq!(scene.controller.accepted().len(), 1, "on the same connection");
     std::fs::remove_file(scene.front_end.file("token")).unwrap();
     scene.publish(&["ada"]);

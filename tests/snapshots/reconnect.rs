@@ -6,6 +6,10 @@ use super::controller::Act;
 use super::scene::{Scene, snapshot};
 use crate::support::until::{until, until_true};
 
+/// By then a connection on which nothing comes was pinged: it is looked at every five seconds, and something came
+/// before the first look.
+const PINGED: Duration = Duration::from_secs(11);
+
 #[test]
 fn after_an_orderly_end_it_comes_back_at_a_time_of_its_own() {
     let scene = Scene::serving(&["ada"]);
@@ -34,6 +38,30 @@ fn one_that_is_cut_comes_back() {
         scene.reopen();
         scene.publish(&[local_part]);
     }
+}
+
+#[test]
+fn one_that_is_cut_while_another_controller_is_there_is_no_trouble() {
+    let scene = Scene::serving(&["ada"]);
+    // At once; and when pings were answered since it has asked, so that the server has the request for sure.
+    for (local_part, silence) in [("eve", Duration::ZERO), ("bob", PINGED)] {
+        scene.publish(&[local_part]);
+        let in_use = format!("\"{}\"", scene.snapshot(&[local_part]).version);
+        let heard = || scene.controller.heard();
+        let waiting = || heard().iter().filter(|heard| heard.field("if-none-match") == in_use).count();
+        until_true("it waits", || waiting() == 1 && scene.front_end.silence() >= silence);
+        scene.controller.cut();
+        until_true("it waits again", || waiting() == 2);
+        assert!(scene.front_end.is_ready());
+    }
+    assert!(!scene.front_end.log().contains("WARN"), "{}", scene.front_end.log());
+
+    // Neither is one in order; that the next one comes to nothing is.
+    scene.controller.act(Act::Hang);
+    scene.controller.cut();
+    until_true("it has asked", || scene.controller.accepted().len() == 4);
+    scene.controller.cut();
+    scene.wait_for_log("the last snapshot stays in use");
 }
 
 #[test]

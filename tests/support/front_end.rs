@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
@@ -15,7 +16,8 @@ use super::until::until_true;
 pub(crate) struct FrontEnd {
     /// Where the listener `mx` is.
     pub(crate) smtp: SocketAddr,
-    admin: SocketAddr,
+    /// Where the admin port is.
+    pub(crate) admin: SocketAddr,
     arguments: Vec<String>,
     running: Running,
     folder: TempDir,
@@ -53,10 +55,14 @@ impl FrontEnd {
 
     /// Starts with these arguments of `serve`, and does not wait. What they name is in `folder`.
     pub(crate) fn spawn(port: u16, folder: TempDir, arguments: Vec<String>) -> Self {
-        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let admin = local(free_port());
-        let running = run(&folder, admin, &arguments);
-        Self { smtp: local(port), admin, arguments, running, folder }
+        Self::spawn_on(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), folder, arguments)
+    }
+
+    /// The same on any address of this machine, so that several may have the same port.
+    pub(crate) fn spawn_on(smtp: SocketAddr, folder: TempDir, arguments: Vec<String>) -> Self {
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let running = run(&folder, (smtp, admin), &arguments);
+        Self { smtp, admin, arguments, running, folder }
     }
 
     /// Waits until it is ready; that it ends instead is a failure.
@@ -73,7 +79,7 @@ impl FrontEnd {
 
     /// Starts anew what has ended or was killed, and does not wait.
     pub(crate) fn respawn(&mut self) {
-        self.running = run(&self.folder, self.admin, &self.arguments);
+        self.running = run(&self.folder, (self.smtp, self.admin), &self.arguments);
     }
 
     /// What is in its folder.
@@ -133,6 +139,13 @@ impl FrontEnd {
         until_true(&format!("{words:?} is {value}"), || same(self.metric(words)));
     }
 
+    /// For how long it has not heard of its controller that nothing is newer, or what is.
+    pub(crate) fn silence(&self) -> Duration {
+        let last = self.metric(&["mailchute_config_last_success_timestamp_seconds"]);
+        let last = UNIX_EPOCH + Duration::from_secs_f64(last);
+        SystemTime::now().duration_since(last).unwrap_or_default()
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.running.id()
@@ -144,8 +157,9 @@ impl FrontEnd {
     }
 }
 
-fn run(folder: &TempDir, admin: SocketAddr, arguments: &[String]) -> Running {
+fn run(folder: &TempDir, (smtp, admin): (SocketAddr, SocketAddr), arguments: &[String]) -> Running {
     let mut command = program();
-    command.args(["serve", "--address", "127.0.0.1", "--admin", &admin.to_string()]).args(arguments);
+    let (address, admin) = (smtp.ip().to_string(), admin.to_string());
+    command.args(["serve", "--address", &address, "--admin", &admin]).args(arguments);
     Running::start(&mut command, &folder.path().join("log"))
 }

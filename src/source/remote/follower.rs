@@ -100,7 +100,8 @@ impl Follower {
             let request = request(&self.options, self.in_use.as_deref(), self.refusal.as_ref()).await?;
             let asked = Instant::now();
             let head = asked + self.wait() + ANSWER;
-            let answered = connection.get(request, (head, head + BODY), MAX_SENT).await.map_err(broken)?;
+            let answered = connection.get(request, (head, head + BODY), MAX_SENT).await;
+            let answered = answered.map_err(|fault| self.broken(fault, connection.is_open()))?;
             match meaning(answered)? {
                 Meaning::Same => self.current(),
                 Meaning::Snapshot(received) => {
@@ -112,6 +113,17 @@ impl Follower {
                 return Err(Trouble::Closed);
             }
             sleep_until(asked + SPACING).await;
+        }
+    }
+
+    /// Why there was no answer. A server that ends a connection between two answers, as it does when it goes, is
+    /// no trouble, and neither is one that goes at once, as when it is killed.
+    fn broken(&self, fault: Fault, is_open: bool) -> Trouble {
+        let has_worked = self.in_use.is_some() && self.failures == 0;
+        match fault.again {
+            Again::Now => Trouble::Closed,
+            _ if has_worked && !is_open => Trouble::Lost(fault.detail),
+            _ => Trouble::Unreachable(fault.detail),
         }
     }
 
@@ -290,7 +302,8 @@ impl Follower {
             // Whoever does not listen has ended.
             let _ = self.events.send(Event::Without(trouble.to_string())).await;
         }
-        if !matches!(trouble, Trouble::Closed) {
+        // There are other replicas: only that the next connection comes to nothing as well is worth a word.
+        if !matches!(trouble, Trouble::Closed | Trouble::Lost(_)) {
             self.tell_once(trouble);
         }
     }
@@ -314,11 +327,6 @@ impl Follower {
         }
         self.told = Some(text);
     }
-}
-
-/// A server that ends a connection between two answers, as it does when it goes, is no trouble.
-fn broken(fault: Fault) -> Trouble {
-    if fault.again == Again::Now { Trouble::Closed } else { Trouble::Unreachable(fault.detail) }
 }
 
 /// What does not come to pass: a connection ends by trouble only.

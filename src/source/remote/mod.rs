@@ -20,7 +20,8 @@
 //!
 //! Connections are those of one front-end: one at a time, one request at a time. Every one is made anew
 //! from the names and files as they are then, so that addresses, certificates and tokens may change
-//! meanwhile; a pause lies before each, so that a fleet does not come back at once.
+//! meanwhile; a pause lies before each, so that a fleet does not come back at once. That one ends which
+//! has worked, in order or not, is told only where the next one fails: there are several controllers.
 //!
 //! | file | what |
 //! | --- | --- |

@@ -22,6 +22,9 @@ pub(super) enum Trouble {
     /// The server has ended the connection in an orderly way.
     #[error("the controller has closed the connection")]
     Closed,
+    /// A connection that has worked is gone without a word, or answers no pings.
+    #[error("the connection to the controller is lost: {0}")]
+    Lost(String),
     /// The gateway is not there.
     #[error("the controller knows no such gateway: {0}")]
     NoGateway(String),

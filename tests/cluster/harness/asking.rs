@@ -23,6 +23,7 @@ use crate::support::until::PATIENCE;
 #[derive(Clone)]
 pub(crate) struct Asker {
     address: SocketAddr,
+    name: &'static str,
     trusted: ClientConfig,
 }
 
@@ -42,13 +43,20 @@ pub(crate) struct Answer {
 
 impl Asker {
     pub(crate) fn new(address: SocketAddr, authority: &Authority) -> Self {
+        Self::believing(address, NAME, &authority.pem())
+    }
+
+    /// The same, with the name that it has to prove, and the certificates of all who may vouch for it.
+    pub(crate) fn believing(address: SocketAddr, name: &'static str, bundle: &str) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+        for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let trusted = builder.with_root_certificates(roots).with_no_client_auth();
-        Self { address, trusted }
+        Self { address, name, trusted }
     }
 
     /// TLS with these protocols offered.
@@ -56,7 +64,7 @@ impl Asker {
         let mut config = self.trusted.clone();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let stream = TcpStream::connect(self.address).await?;
-        let name = ServerName::try_from(NAME).unwrap();
+        let name = ServerName::try_from(self.name).unwrap();
         let shaken = timeout(PATIENCE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
         shaken.expect("the handshake ends")
     }

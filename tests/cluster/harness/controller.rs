@@ -22,7 +22,7 @@ pub(crate) const AUDIENCE: &str = "mailchute.dev/snapshot";
 pub(crate) struct Controller {
     /// Where front-ends ask.
     pub(crate) address: SocketAddr,
-    admin: SocketAddr,
+    pub(super) admin: SocketAddr,
     arguments: Vec<String>,
     running: Running,
     folder: TempDir,
@@ -60,7 +60,7 @@ impl Controller {
             format!("--listen={address}"),
             format!("--admin={admin}"),
             format!("--namespace={namespace}"),
-            format!("--pod=controller-{}", address.port()),
+            format!("--pod={}", identity(address)),
         ];
         prepare(folder.path(), &mut all);
         all.extend(arguments.iter().map(ToString::to_string));
@@ -76,6 +76,21 @@ impl Controller {
     /// Ends it at once, as a crash does.
     pub(crate) fn kill(&mut self) {
         self.running.kill();
+    }
+
+    /// Lets it say nothing from now on, as a node that nobody reaches: its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.running.freeze();
+    }
+
+    /// Lets it go on where it was.
+    pub(crate) fn thaw(&self) {
+        self.running.thaw();
+    }
+
+    /// Who it is among those that stand for election.
+    pub(crate) fn identity(&self) -> String {
+        identity(self.address)
     }
 
     /// Its process.
@@ -123,6 +138,11 @@ impl Controller {
     pub(crate) fn log(&self) -> String {
         self.running.log()
     }
+}
+
+/// The name of the pod that it would be.
+fn identity(address: SocketAddr) -> String {
+    format!("controller-{}", address.port())
 }
 
 fn run(folder: &TempDir, admin: SocketAddr, arguments: &[String]) -> Running {

@@ -2,6 +2,7 @@
 //! says, as its service account, with the rights that it is given and no others.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ pub(crate) struct Installed {
     gateway: String,
     port: u16,
     /// A certificate of somebody else's, where the chart is told to have one.
-    _certificate: TempDir,
+    certificate: TempDir,
 }
 
 impl Installed {
@@ -57,7 +58,12 @@ impl Installed {
         let gateway = find(&objects, "MailGateway", "public")["metadata"]["namespace"].as_str().unwrap();
         let certificate = certificate();
         let controller = control(&plane, &objects, certificate.path());
-        Self { gateway: gateway.to_owned(), plane, objects, controller, port, _certificate: certificate }
+        Self { gateway: gateway.to_owned(), plane, objects, controller, port, certificate }
+    }
+
+    /// Another replica of the controller, once it is ready.
+    pub(crate) fn replica(&self) -> Controller {
+        control(&self.plane, &self.objects, self.certificate.path())
     }
 
     /// The controller as the apiserver knows it.
@@ -77,18 +83,24 @@ impl Installed {
 
     /// A front-end, once it is ready. It believes what the controller has published by then.
     pub(crate) fn front_end(&self) -> FrontEnd {
+        self.front_end_on(Ipv4Addr::LOCALHOST, self.controller.address)
+    }
+
+    /// The same on an address of its own, that is told to ask there.
+    pub(crate) fn front_end_on(&self, address: Ipv4Addr, controller: SocketAddr) -> FrontEnd {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name).display().to_string();
         let (ca, token) = (file("ca.crt"), file("token"));
         std::fs::write(&ca, self.published(|_| true)).unwrap();
         std::fs::write(&token, self.plane.token(&self.gateway, FRONT_END, AUDIENCE)).unwrap();
         let arguments = vec![
-            format!("--controller=https://{}", self.controller.address),
+            format!("--controller=https://{controller}"),
             format!("--gateway={}/public", self.gateway),
             format!("--controller-ca={ca}"),
             format!("--controller-token={token}"),
         ];
-        let mut front_end = FrontEnd::spawn(self.port, folder, arguments);
+        let smtp = SocketAddr::from((address, self.port));
+        let mut front_end = FrontEnd::spawn_on(smtp, folder, arguments);
         front_end.wait_until_ready();
         front_end
     }
@@ -104,16 +116,30 @@ impl Installed {
 
     /// Spoils the key of the authority, and waits until another is published, which it gives.
     pub(crate) fn spoil_authority(&self) -> String {
+        let patch = r#"--patch={"stringData": {"tls.key": "spoilt"}}"#;
+        self.renewed(&["patch", "secret", CA, patch])
+    }
+
+    /// Deletes the authority, and waits until another is published, which it gives.
+    pub(crate) fn delete_authority(&self) -> String {
+        self.renewed(&["delete", "secret", CA])
+    }
+
+    fn renewed(&self, how: &[&str]) -> String {
         let before = self.published(|_| true);
-        let patch = r#"{"stringData": {"tls.key": "spoilt"}}"#;
-        self.plane.kubectl().run(&["patch", "secret", CA, "--namespace", NAMESPACE, "--patch", patch]);
+        self.plane.kubectl().run(&[how, &["--namespace", NAMESPACE]].concat());
         self.published(|bundle| bundle != before)
+    }
+
+    /// The Lease of the controllers.
+    pub(crate) fn lease(&self) -> Value {
+        self.plane.kubectl().get(&["lease", CONTROLLER, "--namespace", NAMESPACE])
     }
 
     /// Ends the controller in order, and waits until its Lease is nobody's.
     pub(crate) fn stop_controller(&mut self) {
         assert!(self.controller.stop().success());
-        let lease = self.plane.kubectl().get(&["lease", CONTROLLER, "--namespace", NAMESPACE]);
+        let lease = self.lease();
         assert!(lease["spec"]["holderIdentity"].is_null(), "{lease}");
     }
 }

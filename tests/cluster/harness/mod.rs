@@ -10,6 +10,7 @@
 //! | `network` | its networks, for the sockets of a test |
 //! | `controller` | the controller as a process beside a control plane |
 //! | `installed` | the chart beside a control plane, its controller with the rights that the chart gives it |
+//! | `service` | what leads to several controllers |
 //! | `asking` | what a front-end asks it, well or badly |
 //! | `crds` | its CRDs, loosened and brought back |
 //! | `credentials` | certificates and kubeconfigs |
@@ -18,6 +19,7 @@
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
 //! | `audit` | who has asked the apiserver for what |
+//! | `meanwhile` | what goes on while a test does something else |
 
 #![allow(dead_code, unused_imports, reason = "tests of a part of the program stand on a part of it")]
 
@@ -32,9 +34,11 @@ pub(crate) mod image;
 pub(crate) mod installed;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;
+pub(crate) mod meanwhile;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod release;
+pub(crate) mod service;
 mod token;
 pub(crate) mod tools;
 

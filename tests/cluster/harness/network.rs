@@ -1,6 +1,7 @@
-//! A network namespace, entered by threads.
+//! A network namespace, entered by threads; and where this machine is found.
 
 use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -40,5 +41,16 @@ impl Network {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(work())
         })
+    }
+}
+
+/// An address of this machine that is not loopback, where no backend may be that a cluster names.
+pub(crate) fn own_address() -> Ipv4Addr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Nothing is sent. RFC 5737 §3: nobody has this address, so it is where everybody else is.
+    socket.connect("203.0.113.1:9").expect("this machine has a network");
+    match socket.local_addr().unwrap().ip() {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(address) => panic!("{address} is of another family"),
     }
 }

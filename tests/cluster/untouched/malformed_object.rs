@@ -1,6 +1,6 @@
 //! A route that can't be read: others are as they were, and whoever may be its recipient is asked to wait.
 
-use super::{Asking, rcpt, serving};
+use super::{asking, rcpt, serving};
 use crate::front_ends::route;
 use crate::harness::ControlPlane;
 use crate::support::until::until_true;
@@ -9,7 +9,7 @@ use crate::support::until::until_true;
 fn a_malformed_object_leaves_other_mail_untouched() {
     let plane = ControlPlane::start();
     let (scene, front_end) = serving(&plane);
-    let asking = Asking::start(front_end.smtp, &["ada", "eve"]);
+    let asked = asking(&front_end, &["ada", "eve"]);
     assert_eq!(rcpt(&front_end, "nobody"), 550);
 
     plane.loosen_crd("mailroutes");
@@ -23,5 +23,5 @@ fn a_malformed_object_leaves_other_mail_untouched() {
     scene.apply(&route("max"));
     until_true("it is mended", || rcpt(&front_end, "max") == 250);
     assert_eq!(rcpt(&front_end, "nobody"), 550);
-    asking.finish();
+    asked.finish();
 }

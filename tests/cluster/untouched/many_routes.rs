@@ -1,6 +1,6 @@
 //! 10,000 routes at once: those who were taken still are, and in the end all are.
 
-use super::{Asking, is_taken, serving};
+use super::{asking, is_taken, serving};
 use crate::harness::ControlPlane;
 use crate::support::until::until_true;
 use crate::watch::make_routes;
@@ -12,7 +12,7 @@ const ROUTES: usize = 10_000;
 fn ten_thousand_routes_at_once_leave_mail_untouched() {
     let plane = ControlPlane::start();
     let (scene, front_end) = serving(&plane);
-    let asking = Asking::start(front_end.smtp, &["ada", "eve"]);
+    let asked = asking(&front_end, &["ada", "eve"]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         make_routes(&plane.client().await, &scene.namespace, "example.org", "inbox", ROUTES).await;
@@ -22,5 +22,5 @@ fn ten_thousand_routes_at_once_leave_mail_untouched() {
     until_true("all are published", || {
         scene.controller.metric(&["mailchute_snapshot_routes"]).round() as usize == ROUTES + 2
     });
-    asking.finish();
+    asked.finish();
 }
