@@ -5,6 +5,7 @@
 //! `# origin: cluster`, `# unreadable: kind namespace/name problem`, and `# ask: recipient [from sender] [at listener] [by tls] [by auth]`. `MAILCHUTE_BLESS=1`
 //! rewrites the outputs.
 
+mod again;
 mod commands;
 mod render;
 mod select;

@@ -34,7 +34,7 @@ fn objects(input: &Path) -> Snapshot {
     for (_, object) in read.objects() {
         let mut object = object.clone();
         object.metadata_mut().generation = Some(3);
-        snapshot.insert(Arc::new(object)).unwrap();
+        snapshot.insert(Arc::new(object.into())).unwrap();
     }
     for (kind, name, problem) in read.unreadable() {
         snapshot.insert_unreadable(kind, name.clone(), problem.to_owned());

@@ -1,6 +1,6 @@
 //! Warnings: all is in use, but probably not as meant.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attach::Attached;
@@ -211,10 +211,11 @@ fn reaches_any(gateway: &Usable<'_>, matched: &Match, namespace: &str) -> bool {
 pub(super) fn unused_backends(snapshot: &Snapshot, findings: &mut Findings) {
     let refs = snapshot.routes().flat_map(|(route, object)| {
         let refs = object.spec.rules.iter().flat_map(|rule| &rule.delivery.backend_refs);
-        refs.map(|each| ObjectName::new(each.namespace.as_deref().unwrap_or(&route.namespace), &each.name))
+        refs.map(|each| (each.namespace.as_deref().unwrap_or(&route.namespace), each.name.as_str()))
     });
-    let named: BTreeSet<ObjectName> = refs.collect();
-    for (name, _) in snapshot.backends().filter(|(name, _)| !named.contains(name)) {
+    let named: HashSet<(&str, &str)> = refs.collect();
+    let is_named = |name: &ObjectName| named.contains(&(name.namespace.as_str(), name.name.as_str()));
+    for (name, _) in snapshot.backends().filter(|(name, _)| !is_named(name)) {
         findings.report((ApiKind::Backend, name), Reason::Unused, "", "no route names this backend");
     }
 }

@@ -31,7 +31,7 @@ impl Fault {
 
 /// The faults of all objects.
 pub(super) struct Faults<'a> {
-    by_kind: HashMap<ApiKind, HashMap<&'a ObjectName, Vec<Fault>>>,
+    by_kind: HashMap<ApiKind, HashMap<&'a ObjectName, &'a [Fault]>>,
 }
 
 impl<'a> Faults<'a> {
@@ -41,18 +41,13 @@ impl<'a> Faults<'a> {
             findings.report((kind, name), Reason::Unreadable, "", format!("can't be read: {problem}"));
         }
         let mut by_kind: HashMap<_, HashMap<_, _>> = HashMap::new();
-        for (name, object) in snapshot.objects() {
-            let faults = inspect(object);
-            for fault in &faults {
-                findings.report(
-                    (object.kind(), name),
-                    fault.reason,
-                    fault.field.clone(),
-                    fault.message.clone(),
-                );
+        for (kind, name, object) in snapshot.shared_objects() {
+            let faults = object.faults();
+            for fault in faults {
+                findings.report((kind, name), fault.reason, fault.field.clone(), fault.message.clone());
             }
             if !faults.is_empty() {
-                by_kind.entry(object.kind()).or_default().insert(name, faults);
+                by_kind.entry(kind).or_default().insert(name, faults);
             }
         }
         Self { by_kind }
@@ -61,11 +56,12 @@ impl<'a> Faults<'a> {
     /// The faults of one object.
     pub(super) fn of(&self, kind: ApiKind, name: &ObjectName) -> &[Fault] {
         let of_kind = self.by_kind.get(&kind);
-        of_kind.and_then(|faults| faults.get(name)).map_or(&[], Vec::as_slice)
+        of_kind.and_then(|faults| faults.get(name)).copied().unwrap_or_default()
     }
 }
 
-fn inspect(object: &Object) -> Vec<Fault> {
+/// What an object tells against itself, in the order of the checks.
+pub(super) fn inspect(object: &Object) -> Vec<Fault> {
     let out_of_bounds = bounds::check(object)
         .into_iter()
         .map(|violation| Fault::new(Reason::Invalid, violation.field(), violation.message));

@@ -6,8 +6,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `snapshot` | the objects, by kind and name |
-//! | `select`, `refers`, `essence` | those of one gateway, and of each what compile reads |
-//! | `fault` | what an object tells against itself: bounds, `cel` twins, `unsupported` fields |
+//! | `select`, `refers` | those of one gateway |
+//! | `inspected`, `fault` | what an object tells against itself: bounds, `cel` twins, `unsupported` fields |
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
 //! | `connection` | who may connect to a listener |
@@ -35,11 +35,11 @@ mod cel;
 mod connection;
 mod defaults;
 mod delegation;
-mod essence;
 mod fault;
 mod findings;
 mod gateway;
 mod http;
+mod inspected;
 mod policy;
 mod recipients;
 mod reference;
@@ -56,7 +56,7 @@ mod verification;
 
 pub use attach::{absent as absent_gateway, parent_name};
 pub use auth::takes_auth;
-pub use essence::essence;
+pub use inspected::Inspected;
 pub use policy::absent as absent_target;
 pub use refers::{Key, Reference, references};
 pub use select::select;

@@ -128,9 +128,9 @@ pub(super) struct Policies<'a> {
     snapshot: &'a Snapshot,
     verifications: &'a Verifications<'a>,
     policies: Vec<Policy<'a>>,
-    holders: BTreeMap<Target, Holders>,
+    holders: BTreeMap<Target<'a>, Holders>,
     /// By target and policy, with the index of the targetRef.
-    standings: BTreeMap<(Target, usize), (usize, Standing)>,
+    standings: BTreeMap<Target<'a>, BTreeMap<usize, (usize, Standing)>>,
     /// By namespace: policies that can't be read.
     unreadable: BTreeMap<&'a str, Vec<&'a ObjectName>>,
 }
@@ -192,7 +192,7 @@ impl<'a> Policies<'a> {
     }
 
     /// Takes one targetRef of the policy that came last.
-    fn aim(&mut self, index: usize, target: &TargetRef, findings: &mut Findings) {
+    fn aim(&mut self, index: usize, target: &'a TargetRef, findings: &mut Findings) {
         let Some(id) = self.policies.len().checked_sub(1) else { return };
         let Policy { name, spec, .. } = &self.policies[id];
         let field = format!("spec.targetRefs[{index}]");
@@ -205,7 +205,7 @@ impl<'a> Policies<'a> {
             }
         }
         let mut standing = Standing::default();
-        let holders = self.holders.entry(target.clone()).or_default();
+        let holders = self.holders.entry(target).or_default();
         for (holder, block) in holders.iter_mut().zip(Block::ALL) {
             match holder {
                 _ if !block.is_set(spec) => {}
@@ -222,18 +222,18 @@ impl<'a> Policies<'a> {
                 }
             }
         }
-        self.standings.entry((target, id)).or_insert((index, standing));
+        self.standings.entry(target).or_default().entry(id).or_insert((index, standing));
     }
 
     /// The policies that hold at a listener itself: listeners where they are equal share their rules.
-    pub(super) fn holders_at(&self, listener: &Target) -> Holders {
+    pub(super) fn holders_at(&self, listener: &Target<'_>) -> Holders {
         self.holders.get(listener).copied().unwrap_or_default()
     }
 
     /// What holds for a rule under these targets, the most specific first.
     pub(super) fn effective(
         &mut self,
-        targets: &[Target; 4],
+        targets: &[Target<'a>; 4],
         (separators, allow): (&str, &[BackendTarget]),
         findings: &mut Findings,
     ) -> Effective {
@@ -251,7 +251,8 @@ impl<'a> Policies<'a> {
         self.meet(targets);
         for (nth, block) in Block::ALL.into_iter().enumerate() {
             for (target, id) in self.winners(targets, nth, block) {
-                if let Some((_, standing)) = self.standings.get_mut(&(target.clone(), id)) {
+                let of_target = self.standings.get_mut(target);
+                if let Some((_, standing)) = of_target.and_then(|of_target| of_target.get_mut(&id)) {
                     standing.won = true;
                 }
                 let Policy { name, broken, .. } = &self.policies[id];
@@ -268,26 +269,30 @@ impl<'a> Policies<'a> {
 
     /// The policies that can't be read and might hold for a rule: those of its route's namespace, and of
     /// the gateway's.
-    fn unreadable_for(&self, [rule, _, _, gateway]: &[Target; 4]) -> Vec<ObjectName> {
-        let of = |target: &Target| self.unreadable.get(target.namespace()).into_iter().flatten();
-        let mut unreadable: Vec<ObjectName> =
-            of(rule).chain(of(gateway)).map(|name| (*name).clone()).collect();
+    fn unreadable_for(&self, [rule, _, _, gateway]: &[Target<'_>; 4]) -> Vec<ObjectName> {
+        let of = |target: &Target<'_>| self.unreadable.get(target.namespace()).into_iter().flatten();
+        let mut unreadable: Vec<ObjectName> = of(rule).chain(of(gateway)).copied().cloned().collect();
         unreadable.dedup();
         unreadable
     }
 
-    fn meet(&mut self, targets: &[Target; 4]) {
+    fn meet(&mut self, targets: &[Target<'a>; 4]) {
         for target in targets {
-            let of_target = (target.clone(), 0)..=(target.clone(), usize::MAX);
-            for (_, (_, standing)) in self.standings.range_mut(of_target) {
+            let of_target = self.standings.get_mut(target);
+            for (_, standing) in of_target.into_iter().flat_map(BTreeMap::values_mut) {
                 standing.met = true;
             }
         }
     }
 
     /// The most specific holder; for a floor also the platform's.
-    fn winners<'t>(&self, targets: &'t [Target; 4], nth: usize, block: Block) -> Vec<(&'t Target, usize)> {
-        let holder = |target: &'t Target| Some((target, self.holders.get(target)?[nth]?));
+    fn winners<'t>(
+        &self,
+        targets: &'t [Target<'a>; 4],
+        nth: usize,
+        block: Block,
+    ) -> Vec<(&'t Target<'a>, usize)> {
+        let holder = |target: &'t Target<'a>| Some((target, self.holders.get(target)?[nth]?));
         let mut winners: Vec<_> = targets.iter().find_map(holder).into_iter().collect();
         if block.is_floor()
             && let Some(platform) = targets[2..].iter().find_map(holder)
@@ -370,7 +375,7 @@ impl<'a> Policies<'a> {
     /// What became of each targetRef, by policy and index, once all rules were asked about.
     pub(super) fn holds(&self) -> BTreeMap<ObjectName, BTreeMap<usize, Hold>> {
         let mut holds: BTreeMap<ObjectName, BTreeMap<usize, Hold>> = BTreeMap::new();
-        for ((_, id), (index, standing)) in &self.standings {
+        for (id, (index, standing)) in self.standings.values().flatten() {
             holds.entry(self.policies[*id].name.clone()).or_default().insert(*index, standing.hold());
         }
         holds
@@ -379,7 +384,8 @@ impl<'a> Policies<'a> {
     /// Reports the policies that hold for none of the rules under a target, once all rules were asked
     /// about.
     pub(super) fn report_overridden(&self, findings: &mut Findings) {
-        for ((target, id), (index, standing)) in &self.standings {
+        let all = self.standings.iter().flat_map(|(target, ids)| ids.iter().map(move |id| (target, id)));
+        for (target, (id, (index, standing))) in all {
             if standing.met && !standing.won && !standing.conflicted {
                 let Policy { name, spec, .. } = &self.policies[*id];
                 let blocks: Vec<_> =

@@ -93,13 +93,13 @@ struct Common {
     blockers: BTreeSet<ObjectRef>,
 }
 
-impl Rules<'_, '_> {
+impl<'a> Rules<'a, '_> {
     /// Compiles the rules of a route, once for each of `listeners`: names of listeners, each standing
     /// for those that have the same policies. The answer has a list of rules for each.
     pub(super) fn compile(
         &mut self,
-        attached: &Attached<'_>,
-        listeners: &[&str],
+        attached: &Attached<'a>,
+        listeners: &[&'a str],
         findings: &mut Findings,
     ) -> Vec<Vec<Compiled>> {
         let mut compiled: Vec<Vec<Compiled>> = listeners.iter().map(|_| Vec::new()).collect();
@@ -249,9 +249,9 @@ impl Rules<'_, '_> {
     /// What becomes of the recipients of a rule on a listener.
     fn state(
         &mut self,
-        route: &ObjectName,
-        rule: &RouteRule,
-        listener: &str,
+        route: &'a ObjectName,
+        rule: &'a RouteRule,
+        listener: &'a str,
         common: &Common,
         findings: &mut Findings,
     ) -> RuleState {

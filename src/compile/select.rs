@@ -7,19 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attach;
-use super::essence::essence;
+use super::inspected::Inspected;
 use super::reference::allows;
 use super::refers::{Key, Reference, references};
 use super::snapshot::Snapshot;
 use crate::api::policy::{TargetKind, TargetRef};
 use crate::api::reference::AllowedRoutes;
-use crate::api::{ApiKind, MailGatewaySpec, Object};
+use crate::api::{ApiKind, MailGatewaySpec, Namespace, Object, ObjectMeta};
 use crate::plan::ObjectName;
 
 /// The objects of one gateway: itself, the routes that name it, their backends, the policies that can
 /// hold for them, the Services and the keys of Secrets and ConfigMaps that these name, the labels of
-/// namespaces that they select by, and what can't be read and might be one of them. Of each object it
-/// is the [`essence()`].
+/// namespaces that they select by, and what can't be read and might be one of them. What is taken whole is
+/// shared with `snapshot`.
 pub fn select(snapshot: &Snapshot, gateway: &ObjectName) -> Snapshot {
     let mut selection = Selection { snapshot, selected: Snapshot::of_gateway(), data: BTreeMap::new() };
     match snapshot.gateway(gateway) {
@@ -122,11 +122,11 @@ impl<'a> Selection<'a> {
                 Key::One(key) => keys.iter_mut().for_each(|keys| keys.extend([key])),
             }
         }
-        self.put(essence(object));
+        self.put(Arc::clone(object));
     }
 
     /// What is put in has its kind and name once in the whole already.
-    fn put(&mut self, object: Arc<Object>) {
+    fn put(&mut self, object: Arc<Inspected>) {
         let _ = self.selected.insert(object);
     }
 
@@ -134,8 +134,7 @@ impl<'a> Selection<'a> {
     fn data(&mut self) {
         for ((kind, name), keys) in std::mem::take(&mut self.data) {
             if let Some(object) = self.snapshot.shared(kind, &name) {
-                let essence = essence(object);
-                self.put(keys.map_or_else(|| Arc::clone(&essence), |keys| with_keys(&essence, &keys)));
+                self.put(keys.map_or_else(|| Arc::clone(object), |keys| with_keys(object, &keys)));
             }
         }
     }
@@ -152,32 +151,34 @@ impl<'a> Selection<'a> {
         for namespace in namespaces {
             let name = ObjectName::new("", namespace);
             let Some(object) = self.snapshot.shared(ApiKind::Namespace, &name) else { continue };
-            let mut essence = (*essence(object)).clone();
-            let labels = essence.metadata_mut().labels.get_or_insert_default();
+            let mut labels = object.metadata().labels.clone().unwrap_or_default();
             // Every namespace is known to have its name as a label.
             labels.retain(|key, value| {
                 keys.contains(key.as_str()) && (key != "kubernetes.io/metadata.name" || value != namespace)
             });
             if !labels.is_empty() {
-                self.put(Arc::new(essence));
+                let (name, labels) = (object.metadata().name.clone(), Some(labels));
+                let metadata = ObjectMeta { name, labels, ..ObjectMeta::default() };
+                let namespace = Namespace { metadata, ..Namespace::default() };
+                self.put(Arc::new(Object::Namespace(Box::new(namespace)).into()));
             }
         }
     }
 }
 
 /// A Secret or ConfigMap with these keys only.
-fn with_keys(object: &Arc<Object>, keys: &BTreeSet<&str>) -> Arc<Object> {
+fn with_keys(object: &Arc<Inspected>, keys: &BTreeSet<&str>) -> Arc<Inspected> {
     let named = |key: &String| keys.contains(key.as_str());
-    match &**object {
+    match &***object {
         Object::Secret(secret) if !secret.data.iter().flatten().all(|(key, _)| named(key)) => {
             let mut secret = secret.clone();
             secret.data.iter_mut().for_each(|data| data.retain(|key, _| named(key)));
-            Arc::new(Object::Secret(secret))
+            Arc::new(Object::Secret(secret).into())
         }
         Object::ConfigMap(config_map) if !config_map.data.iter().flatten().all(|(key, _)| named(key)) => {
             let mut config_map = config_map.clone();
             config_map.data.iter_mut().for_each(|data| data.retain(|key, _| named(key)));
-            Arc::new(Object::ConfigMap(config_map))
+            Arc::new(Object::ConfigMap(config_map).into())
         }
         _ => Arc::clone(object),
     }

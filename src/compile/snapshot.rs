@@ -1,8 +1,10 @@
 //! What compile reads: API objects by kind and name, and the names of those that can't be read.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use super::Inspected;
 use crate::api::{
     ApiKind, ConfigMap, MailBackend, MailGateway, MailRoute, Object, RecipientPolicy, Secret, Service,
 };
@@ -11,10 +13,36 @@ use crate::plan::ObjectName;
 /// API objects, each once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    objects: BTreeMap<(ApiKind, ObjectName), Arc<Object>>,
+    objects: ByKind<Arc<Inspected>>,
     /// Objects that are there and can't be read, and why.
-    unreadable: BTreeMap<(ApiKind, ObjectName), String>,
+    unreadable: ByKind<String>,
     scope: Scope,
+}
+
+/// Something for objects of each kind, by their names.
+#[derive(Debug, Clone, PartialEq)]
+struct ByKind<V>([BTreeMap<ObjectName, V>; ApiKind::ALL.len()]);
+
+impl<V> ByKind<V> {
+    fn of(&self, kind: ApiKind) -> &BTreeMap<ObjectName, V> {
+        &self.0[kind as usize]
+    }
+
+    fn of_mut(&mut self, kind: ApiKind) -> &mut BTreeMap<ObjectName, V> {
+        &mut self.0[kind as usize]
+    }
+
+    /// By kind and name.
+    fn all(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &V)> {
+        let all = ApiKind::ALL.into_iter().zip(&self.0);
+        all.flat_map(|(kind, of_kind)| of_kind.iter().map(move |(name, value)| (kind, name, value)))
+    }
+}
+
+impl<V> Default for ByKind<V> {
+    fn default() -> Self {
+        Self(Default::default())
+    }
 }
 
 /// What is in a snapshot.
@@ -50,13 +78,15 @@ impl Snapshot {
     /// # Errors
     ///
     /// There is one of its kind and name already; that one stays.
-    pub fn insert(&mut self, object: Arc<Object>) -> Result<(), Duplicate> {
-        let key = (object.kind(), name_of(&object));
-        if self.objects.contains_key(&key) {
-            return Err(Duplicate { kind: key.0, name: key.1 });
+    pub fn insert(&mut self, object: Arc<Inspected>) -> Result<(), Duplicate> {
+        let (kind, name) = (object.kind(), ObjectName::new(object.namespace(), object.name()));
+        match self.objects.of_mut(kind).entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(object);
+                Ok(())
+            }
+            Entry::Occupied(held) => Err(Duplicate { kind, name: held.key().clone() }),
         }
-        self.objects.insert(key, object);
-        Ok(())
     }
 
     /// Says that an object is there and can't be read, such as one that an API server took under
@@ -67,27 +97,23 @@ impl Snapshot {
     /// with a backend that can't be read are unusable, and so are all that a policy of its namespace
     /// could hold for; of a gateway there is no plan.
     pub fn insert_unreadable(&mut self, kind: ApiKind, name: ObjectName, problem: String) {
-        let key = (kind, name);
-        self.objects.remove(&key);
-        self.unreadable.insert(key, problem);
+        self.objects.of_mut(kind).remove(&name);
+        self.unreadable.of_mut(kind).insert(name, problem);
     }
 
     /// The objects that can't be read, by kind and name, and why.
     pub fn unreadable(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &str)> {
-        self.unreadable.iter().map(|((kind, name), problem)| (*kind, name, problem.as_str()))
+        self.unreadable.all().map(|(kind, name, problem)| (kind, name, problem.as_str()))
     }
 
     /// Why an object can't be read; `None` where it can, or where there is none.
     pub(super) fn problem(&self, kind: ApiKind, name: &ObjectName) -> Option<&str> {
-        if self.unreadable.is_empty() {
-            return None;
-        }
-        self.unreadable.get(&(kind, name.clone())).map(String::as_str)
+        self.unreadable.of(kind).get(name).map(String::as_str)
     }
 
     /// The objects of a kind that can't be read, and why.
     pub(super) fn unreadable_of(&self, kind: ApiKind) -> impl Iterator<Item = (&ObjectName, &str)> {
-        self.unreadable().filter(move |(each, ..)| *each == kind).map(|(_, name, problem)| (name, problem))
+        self.unreadable.of(kind).iter().map(|(name, problem)| (name, problem.as_str()))
     }
 
     pub(super) fn scope(&self) -> Scope {
@@ -95,18 +121,18 @@ impl Snapshot {
     }
 
     /// An object as it is held.
-    pub(super) fn shared(&self, kind: ApiKind, name: &ObjectName) -> Option<&Arc<Object>> {
-        self.objects.get(&(kind, name.clone()))
+    pub(super) fn shared(&self, kind: ApiKind, name: &ObjectName) -> Option<&Arc<Inspected>> {
+        self.objects.of(kind).get(name)
     }
 
     /// All objects, by kind and name.
     pub fn objects(&self) -> impl Iterator<Item = (&ObjectName, &Object)> {
-        self.objects.iter().map(|((_, name), object)| (name, &**object))
+        self.objects.all().map(|(_, name, object)| (name, &***object))
     }
 
     /// All objects as they are held, by kind and name.
-    pub fn shared_objects(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &Arc<Object>)> {
-        self.objects.iter().map(|((kind, name), object)| (*kind, name, object))
+    pub fn shared_objects(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &Arc<Inspected>)> {
+        self.objects.all()
     }
 
     /// The names of all gateways.
@@ -174,18 +200,12 @@ impl Snapshot {
     }
 
     fn find(&self, kind: ApiKind, name: &ObjectName) -> Option<&Object> {
-        self.objects.get(&(kind, name.clone())).map(|object| &**object)
+        self.objects.of(kind).get(name).map(|object| &***object)
     }
 
     fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&ObjectName, &Object)> {
-        let first = (kind, ObjectName::new("", ""));
-        let behind = self.objects.range(first..).take_while(move |((each, _), _)| *each == kind);
-        behind.map(|((_, name), object)| (name, &**object))
+        self.objects.of(kind).iter().map(|(name, object)| (name, &***object))
     }
-}
-
-fn name_of(object: &Object) -> ObjectName {
-    ObjectName::new(object.namespace(), object.name())
 }
 
 fn as_gateway(object: &Object) -> Option<&MailGateway> {

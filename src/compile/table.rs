@@ -45,42 +45,47 @@ impl Tables<'_> {
     ) -> Table {
         routes.sort_by_key(|route| route.by);
         let mut builder = Builder::new(self.separators);
-        let mut levels: BTreeSet<DomainPattern> =
-            self.delegations.all.iter().map(|written| written.plan.domain.clone()).collect();
         let mut unknown = Vec::new();
         for OnListener { route, rules, .. } in &routes {
             for compiled in *rules {
                 for each in compiled.matches.iter() {
                     match &each.domain {
                         Some(domain) => {
-                            levels.insert(domain.clone());
-                            let candidate = each.candidate(domain.clone(), compiled.rule);
-                            self.insert(&mut builder, candidate, (route, each), (listeners, findings));
+                            let place = (*route, each, domain);
+                            self.insert(&mut builder, place, compiled.rule, (listeners, findings));
                         }
                         None => unknown.push((*route, compiled.rule)),
                     }
                 }
             }
         }
-        for (route, rule) in unknown {
-            self.insert_unknown(&mut builder, &levels, route, rule);
+        if !unknown.is_empty() {
+            let levels = self.levels(&routes);
+            for (route, rule) in unknown {
+                self.insert_unknown(&mut builder, &levels, route, rule);
+            }
         }
         builder.build()
+    }
+
+    /// Every domain that stands in the table or is delegated.
+    fn levels<'a>(&'a self, routes: &'a [OnListener<'_>]) -> BTreeSet<&'a DomainPattern> {
+        let matches = routes.iter().flat_map(|route| route.rules).flat_map(|compiled| &*compiled.matches);
+        let delegated = self.delegations.all.iter().map(|written| &written.plan.domain);
+        matches.filter_map(|each| each.domain.as_ref()).chain(delegated).collect()
     }
 
     fn insert(
         &self,
         builder: &mut Builder,
-        candidate: Candidate,
-        (route, each): (&ObjectName, &Match),
+        (route, each, domain): (&ObjectName, &Match, &DomainPattern),
+        rule: RuleId,
         (listeners, findings): (&[&str], &mut Findings),
     ) {
-        let (domain, rule) = (candidate.domain.clone(), candidate.rule);
-        let is_unknown = candidate.local_part == LocalPart::Unknown;
-        let covered = |winner: RuleId| self.covers(&domain, winner, rule);
-        match builder.insert_unless(candidate, covered) {
+        let covered = |winner: RuleId| self.covers(domain, winner, rule);
+        match builder.insert_unless(each.candidate(domain.clone(), rule), covered) {
             Ok(()) => {}
-            Err(Rejected::Shadowed(_)) if is_unknown => {}
+            Err(Rejected::Shadowed(_)) if each.local_part == LocalPart::Unknown => {}
             Err(Rejected::Shadowed(winner)) => {
                 let Some(winner) = self.rules.get(winner.0 as usize) else { return };
                 let message = format!(
@@ -92,10 +97,9 @@ impl Tables<'_> {
             Err(Rejected::BadPattern(message)) => {
                 let field = format!("{}.recipient.localPart", each.field);
                 findings.report((ApiKind::Route, route), Reason::Invalid, field, message);
-                let candidate = Candidate { domain, local_part: LocalPart::Unknown, sender: None, rule };
+                let (domain, local_part) = (domain.clone(), LocalPart::Unknown);
                 // A second one of the same domain and rule says nothing new.
-                let _ =
-                    builder.insert_unless(candidate, |winner| self.covers(&each_domain(each), winner, rule));
+                let _ = builder.insert_unless(Candidate { domain, local_part, sender: None, rule }, covered);
             }
         }
     }
@@ -105,11 +109,11 @@ impl Tables<'_> {
     fn insert_unknown(
         &self,
         builder: &mut Builder,
-        levels: &BTreeSet<DomainPattern>,
+        levels: &BTreeSet<&DomainPattern>,
         route: &ObjectName,
         rule: RuleId,
     ) {
-        for domain in levels {
+        for domain in levels.iter().copied() {
             if self.delegations.open_to(domain, &route.namespace).next().is_some() {
                 let local_part = LocalPart::Unknown;
                 let candidate = Candidate { domain: domain.clone(), local_part, sender: None, rule };
@@ -126,8 +130,4 @@ impl Tables<'_> {
             _ => true,
         }
     }
-}
-
-fn each_domain(each: &Match) -> DomainPattern {
-    each.domain.clone().unwrap_or(DomainPattern::Any)
 }

@@ -1,7 +1,7 @@
 //! Snapshots as a front-end reads them (`source::wire`): octets → objects, and the same written again.
 
 use crate::compile::{Origin, compile};
-use crate::source::wire::{Decoded, decode, encode, inflate};
+use crate::source::wire::{Decoded, Decoder, decode, encode, inflate};
 
 /// Octets that may be inflated.
 const LIMIT: usize = 1 << 16;
@@ -29,6 +29,10 @@ fn body(octets: &[u8]) {
     };
     for told in &read.ignored {
         assert!(!told.is_empty() && !told.contains(char::is_control), "{told:?}");
+    }
+    let mut decoder = Decoder::default();
+    for _ in 0..2 {
+        assert_eq!(decoder.decode(octets).as_ref(), Ok(&read), "what is known changes nothing");
     }
     let Decoded { gateway, snapshot, .. } = &read;
     let written = encode(snapshot, gateway);

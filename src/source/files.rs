@@ -132,7 +132,7 @@ impl Reader {
                         let namespace = object.namespace().to_owned();
                         object.metadata_mut().namespace = Some(namespace);
                     }
-                    if let Err(duplicate) = self.loaded.snapshot.insert(Arc::new(*object)) {
+                    if let Err(duplicate) = self.loaded.snapshot.insert(Arc::new((*object).into())) {
                         let problem = format!("{duplicate}: remove one of the two");
                         self.errors.push(wrong(Some(place), problem));
                     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::index::{Change, Key, means_the_same};
 use crate::api::{ApiKind, Object};
+use crate::compile::Inspected;
 use crate::plan::ObjectName;
 
 /// So many fetches may fail before the rest goes on without the object.
@@ -23,7 +24,7 @@ pub(super) struct Ticket(u64);
 #[derive(Debug)]
 pub(super) enum Fetched {
     /// The object.
-    Found(Arc<Object>),
+    Found(Object),
     /// There is none.
     Absent,
     /// It may not be read.
@@ -58,7 +59,7 @@ pub(super) struct Contents {
     versions: BTreeMap<Key, String>,
     /// How often each Secret, ConfigMap and Service is referred to.
     referred: BTreeMap<Key, usize>,
-    objects: BTreeMap<Key, Arc<Object>>,
+    objects: BTreeMap<Key, Arc<Inspected>>,
     requests: BTreeMap<Key, Request>,
     due: Vec<Key>,
     last_ticket: u64,
@@ -71,7 +72,7 @@ impl Contents {
     }
 
     /// The contents that are held.
-    pub(super) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = &Arc<Inspected>> {
         self.objects.values()
     }
 
@@ -157,7 +158,7 @@ impl Contents {
         let change = match fetched {
             Fetched::Found(object) => {
                 let same = self.objects.get(key).is_some_and(|held| means_the_same(held, &object));
-                self.objects.insert(key.clone(), object);
+                self.objects.insert(key.clone(), Arc::new(object.into()));
                 if same { Change::Nothing } else { Change::Meaning }
             }
             Fetched::Absent if self.objects.remove(key).is_some() => Change::Meaning,

@@ -18,7 +18,7 @@ use super::contents::Contents;
 use super::doubt::Doubts;
 use super::seen::Seen;
 use crate::api::{ApiKind, Object};
-use crate::compile::{Snapshot, references};
+use crate::compile::{Inspected, Snapshot, references};
 use crate::plan::ObjectName;
 
 /// An object's kind and name.
@@ -67,7 +67,7 @@ enum State {
 
 #[derive(Debug)]
 enum Entry {
-    Object(Arc<Object>),
+    Object(Arc<Inspected>),
     Unreadable { uid: Option<String>, generation: Option<i64>, problem: String },
 }
 
@@ -125,9 +125,11 @@ impl Index {
                     Entry::Object(_) => None,
                 })
             }
-            Seen::Object { object, unknown } => self.put(key, Entry::Object(object), |key, _| {
-                (!unknown.is_empty()).then(|| Note::Unknown { key: key.clone(), fields: unknown })
-            }),
+            Seen::Object { object, unknown } => {
+                self.put(key, Entry::Object(Arc::new(object.into())), |key, _| {
+                    (!unknown.is_empty()).then(|| Note::Unknown { key: key.clone(), fields: unknown })
+                })
+            }
         }
     }
 
@@ -200,7 +202,7 @@ impl Index {
     }
 
     /// One of our objects as it was last seen.
-    pub(super) fn latest(&self, kind: ApiKind, name: &ObjectName) -> Option<Arc<Object>> {
+    pub(super) fn latest(&self, kind: ApiKind, name: &ObjectName) -> Option<Arc<Inspected>> {
         match self.entries.get(&(kind, name.clone()))? {
             Entry::Object(object) => Some(Arc::clone(object)),
             Entry::Unreadable { .. } => None,
@@ -234,7 +236,7 @@ impl Index {
     }
 }
 
-fn insert(snapshot: &mut Snapshot, object: &Arc<Object>) {
+fn insert(snapshot: &mut Snapshot, object: &Arc<Inspected>) {
     if let Err(duplicate) = snapshot.insert(Arc::clone(object)) {
         // Entries and contents are kept by kind and name, and no kind is in both.
         debug_assert!(false, "{duplicate}");

@@ -39,10 +39,9 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
 use crate::api::{
-    ApiKind, ConfigMap, MailBackend, MailGateway, MailRoute, Namespace, Object, RecipientPolicy, Secret,
-    Service,
+    ApiKind, ConfigMap, MailBackend, MailGateway, MailRoute, Namespace, RecipientPolicy, Secret, Service,
 };
-use crate::compile::Snapshot;
+use crate::compile::{Inspected, Snapshot};
 use crate::metrics::Metrics;
 use crate::plan::ObjectName;
 use follow::{News, follow};
@@ -73,7 +72,7 @@ pub struct Cluster {
 impl Cluster {
     /// One of our objects as it was last seen, with its status and its resourceVersion. None where it is
     /// not there, or can't be read.
-    pub fn latest(&self, kind: ApiKind, name: &ObjectName) -> Option<Arc<Object>> {
+    pub fn latest(&self, kind: ApiKind, name: &ObjectName) -> Option<Arc<Inspected>> {
         self.index().latest(kind, name)
     }
 

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use kube::Resource;
 use serde::de::Error as _;
@@ -26,7 +25,7 @@ use crate::plan::ObjectName;
 pub(super) enum Seen {
     /// The object.
     Object {
-        object: Arc<Object>,
+        object: Object,
         /// Its fields that are not known.
         unknown: Vec<String>,
     },
@@ -55,7 +54,7 @@ impl Seen {
         strip(kind, &mut value);
         let lenient::Lenient { object, unknown } = lenient::read(kind, &value);
         match object {
-            Ok(object) => Ok(Self::Object { object: Arc::new(object), unknown }),
+            Ok(object) => Ok(Self::Object { object, unknown }),
             Err(problem) => {
                 let metadata = value.get_mut("metadata").map(Value::take).unwrap_or_default();
                 Ok(Self::Unreadable { metadata: serde_json::from_value(metadata)?, problem })
@@ -180,7 +179,7 @@ impl<K: Watched> Resource for Guarded<K> {
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         match &mut self.seen {
-            Seen::Object { object, .. } => Arc::make_mut(object).metadata_mut(),
+            Seen::Object { object, .. } => object.metadata_mut(),
             Seen::Unreadable { metadata, .. } | Seen::Stub(metadata) => metadata,
         }
     }

@@ -14,7 +14,7 @@ use super::{Answer, Event, Offer, Options, Verdict};
 use crate::client::http::{Again, Direct, Fault};
 use crate::metrics::Metrics;
 use crate::plan;
-use crate::source::wire::Decoded;
+use crate::source::wire::{Decoded, Decoder};
 
 /// For DNS, TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -45,6 +45,7 @@ pub(super) struct Follower {
     told: Option<String>,
     /// What was told to be left out of the last snapshot.
     ignored: Vec<String>,
+    decoder: Decoder,
 }
 
 impl Follower {
@@ -63,6 +64,7 @@ impl Follower {
             failures: 0,
             told: None,
             ignored: Vec::new(),
+            decoder: Decoder::default(),
         }
     }
 
@@ -180,8 +182,11 @@ impl Follower {
         if self.in_use.as_ref() == Some(&version) {
             return Err(Trouble::Again(version));
         }
-        let read = spawn_blocking(move || (received.read(), received)).await;
-        let (read, received) = read.map_err(|_| self.refuse(&version, "reading it failed".to_owned()))?;
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let read = spawn_blocking(move || (received.read(&mut decoder), received, decoder)).await;
+        let (read, received, decoder) =
+            read.map_err(|_| self.refuse(&version, "reading it failed".to_owned()))?;
+        self.decoder = decoder;
         let decoded = match read {
             Ok(decoded) => decoded,
             Err(error) => {

@@ -12,7 +12,7 @@ use super::Options;
 use super::trouble::Trouble;
 use crate::client::http::Answered;
 use crate::plan::{ObjectName, shown};
-use crate::source::wire::{Decoded, MAX_BODY, SCHEMA, WireError, decode, deflate, inflate};
+use crate::source::wire::{Decoded, Decoder, MAX_BODY, SCHEMA, WireError, deflate, inflate};
 
 /// How long the controller may wait for something new.
 pub(super) const WAIT: Duration = Duration::from_secs(30);
@@ -150,10 +150,10 @@ fn words(body: &[u8]) -> String {
 
 impl Received {
     /// Reads it; takes long where there is much.
-    pub(super) fn read(&self) -> Result<Decoded, WireError> {
+    pub(super) fn read(&self, decoder: &mut Decoder) -> Result<Decoded, WireError> {
         match self.coding {
-            Coding::Gzip => decode(&inflate(&self.body, MAX_BODY)?),
-            Coding::Plain => decode(&self.body),
+            Coding::Gzip => decoder.decode(&inflate(&self.body, MAX_BODY)?),
+            Coding::Plain => decoder.decode(&self.body),
         }
     }
 

@@ -1,21 +1,29 @@
 //! Body → objects, with what was left out told.
+//!
+//! Most of a body stands in the one before, word for word. What a text says depends on nothing else, so one
+//! that is there again is not read again: the object is the very one of the last snapshot, with all
+//! that is known of it.
 
-use std::fmt;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{SCHEMA, WireError};
-use crate::api::{ApiKind, Object};
-use crate::compile::Snapshot;
+use crate::api::ApiKind;
+use crate::compile::{Inspected, Snapshot};
 use crate::plan::{ObjectName, shown};
 use crate::source::lenient::{self, Lenient};
 use crate::source::object::is_subdomain;
 
 /// Characters of what is told about an object that can't be read.
 const PROBLEM: usize = 500;
+
+/// Octets of a text that is kept in mind: lists of recipients are read fast, and take much room.
+const KEPT: usize = 64 << 10;
 
 /// What a body holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,29 +38,68 @@ pub struct Decoded {
     pub ignored: Vec<String>,
 }
 
+/// Reads one body after the other.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// What each text of the last body says.
+    known: HashMap<Fingerprint, Element>,
+}
+
+/// SHA-256 of a text: no two texts ever share one, whoever writes them.
+type Fingerprint = [u8; SHA256_OUTPUT_LEN];
+
 /// Reads a body.
 ///
 /// # Errors
 ///
 /// It is no snapshot, or in a form that this version does not know.
 pub fn decode(body: &[u8]) -> Result<Decoded, WireError> {
-    let mut ignored = Vec::new();
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let read = serde_ignored::deserialize(&mut json, |path| ignored.push(shown(&path.to_string())));
-    let read = read.and_then(|read: Body| json.end().map(|()| read));
-    let read = read.map_err(|error| schema(body).unwrap_or_else(|| malformed(&error)))?;
-    if read.schema != u64::from(SCHEMA) {
-        return Err(WireError::Schema { found: read.schema });
+    Decoder::default().decode(body)
+}
+
+impl Decoder {
+    /// The same, without what stands in the body as it stood in the one before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode()`].
+    pub fn decode(&mut self, body: &[u8]) -> Result<Decoded, WireError> {
+        let mut ignored = Vec::new();
+        let read = Body::read(body, &mut ignored)?;
+        let gateway = read.gateway.split_once('/');
+        let gateway = gateway
+            .and_then(|(namespace, name)| named(ApiKind::Gateway, namespace, name))
+            .ok_or_else(|| wrong("it does not name its gateway"))?;
+        if read.version.is_empty() || !read.version.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+            return Err(wrong("its version is no version"));
+        }
+        let mut decoded =
+            Decoded { gateway, version: read.version, snapshot: Snapshot::of_gateway(), ignored };
+        let mut known = HashMap::with_capacity(read.objects.len());
+        for text in read.objects.iter().map(|object| object.get()) {
+            if text.len() > KEPT {
+                decoded.add(element(text)?)?;
+                continue;
+            }
+            let fingerprint = fingerprint(text);
+            let element = self.known.get(&fingerprint).cloned().map_or_else(|| element(text), Ok)?;
+            known.insert(fingerprint, element.clone());
+            decoded.add(element)?;
+        }
+        read.unreadable.into_iter().try_for_each(|entry| decoded.add_unreadable(entry))?;
+        self.known = known;
+        Ok(decoded)
     }
-    let gateway = read.gateway.split_once('/');
-    let gateway = gateway
-        .and_then(|(namespace, name)| named(ApiKind::Gateway, namespace, name))
-        .ok_or_else(|| wrong("it does not name its gateway"))?;
-    if read.version.is_empty() || !read.version.bytes().all(|octet| octet.is_ascii_alphanumeric()) {
-        return Err(wrong("its version is no version"));
-    }
-    let mut snapshot = Snapshot::of_gateway();
-    for element in read.objects.0 {
+}
+
+fn fingerprint(text: &str) -> Fingerprint {
+    let digest = digest(&SHA256, text.as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 is as long as it is")
+}
+
+impl Decoded {
+    fn add(&mut self, element: Element) -> Result<(), WireError> {
+        let Self { snapshot, ignored, .. } = self;
         match element {
             Element::Object { object, unknown } => {
                 ignored.extend(unknown.iter().map(|field| format!("{object:?}: {field}")));
@@ -67,16 +114,19 @@ pub fn decode(body: &[u8]) -> Result<Decoded, WireError> {
             Element::Other(kind) => ignored.push(format!("an object of kind {kind}")),
             Element::Nameless => return Err(wrong("an object has no kind or no name")),
         }
+        Ok(())
     }
-    for Entry { kind, namespace, name, problem } in read.unreadable {
+
+    fn add_unreadable(&mut self, entry: Entry) -> Result<(), WireError> {
+        let Entry { kind, namespace, name, problem } = entry;
         let Some(kind) = ApiKind::ALL.into_iter().find(|each| each.name() == kind) else {
-            ignored.push(format!("an object of kind {}", shown(&kind)));
-            continue;
+            self.ignored.push(format!("an object of kind {}", shown(&kind)));
+            return Ok(());
         };
         let name = named(kind, &namespace, &name).ok_or_else(|| wrong("an unreadable object has no name"))?;
-        snapshot.insert_unreadable(kind, name, shown(&problem));
+        self.snapshot.insert_unreadable(kind, name, shown(&problem));
+        Ok(())
     }
-    Ok(Decoded { gateway, version: read.version, snapshot, ignored })
 }
 
 fn wrong(what: &str) -> WireError {
@@ -84,14 +134,14 @@ fn wrong(what: &str) -> WireError {
 }
 
 /// By place and sort: the error's own words may quote what stands there.
-fn malformed(error: &serde_json::Error) -> WireError {
+fn fault(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let what = match error.classify() {
         Category::Syntax => "no JSON",
         Category::Eof => "it ends too early",
         Category::Data | Category::Io => "an unexpected value",
     };
-    WireError::Malformed(format!("{what} at octet {} of line {}", error.column(), error.line()))
+    format!("{what} at octet {} of line {}", error.column(), error.line())
 }
 
 /// The schema of a body whose objects can't be read, if it is another one.
@@ -111,13 +161,28 @@ fn named(kind: ApiKind, namespace: &str, name: &str) -> Option<ObjectName> {
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct Body<'a> {
     schema: u64,
     gateway: String,
     version: String,
-    objects: Objects,
+    /// Read one by one: one that can't be read is no reason to read no other.
+    #[serde(borrow)]
+    objects: Vec<&'a RawValue>,
     #[serde(default)]
     unreadable: Vec<Entry>,
+}
+
+impl<'a> Body<'a> {
+    fn read(body: &'a [u8], ignored: &mut Vec<String>) -> Result<Self, WireError> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let read = serde_ignored::deserialize(&mut json, |path| ignored.push(shown(&path.to_string())));
+        let read = read.and_then(|read: Self| json.end().map(|()| read));
+        let read = read.map_err(|error| schema(body).unwrap_or_else(|| wrong(&fault(&error))))?;
+        if read.schema != u64::from(SCHEMA) {
+            return Err(WireError::Schema { found: read.schema });
+        }
+        Ok(read)
+    }
 }
 
 #[derive(Deserialize)]
@@ -128,41 +193,23 @@ struct Entry {
     problem: String,
 }
 
-/// The objects, read one by one: one that can't be read is no reason to read no other.
-struct Objects(Vec<Element>);
-
+/// What the text of one object says.
+#[derive(Debug, Clone)]
 enum Element {
-    Object { object: Arc<Object>, unknown: Vec<String> },
+    Object { object: Arc<Inspected>, unknown: Vec<String> },
     Unreadable { kind: ApiKind, name: ObjectName, problem: String },
     Other(String),
     Nameless,
 }
 
-impl<'de> Deserialize<'de> for Objects {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Vec<Element>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of objects")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut objects: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(object) = objects.next_element::<Value>()? {
-                    elements.push(element(&object));
-                }
-                Ok(elements)
-            }
-        }
-
-        deserializer.deserialize_seq(List).map(Self)
-    }
+/// Fails where the text is JSON by its form only.
+fn element(text: &str) -> Result<Element, WireError> {
+    let object: Value =
+        serde_json::from_str(text).map_err(|error| wrong(&format!("an object: {}", fault(&error))))?;
+    Ok(said(&object))
 }
 
-fn element(object: &Value) -> Element {
+fn said(object: &Value) -> Element {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let (Some(api_version), Some(kind)) = (text(object.get("apiVersion")), text(object.get("kind"))) else {
         return Element::Nameless;
@@ -175,7 +222,7 @@ fn element(object: &Value) -> Element {
     match object {
         Ok(object) if (object.namespace(), object.name()) == (&*name.namespace, &*name.name) => {
             let unknown = unknown.iter().map(|field| shown(field)).collect();
-            Element::Object { object: Arc::new(object), unknown }
+            Element::Object { object: Arc::new(object.into()), unknown }
         }
         Ok(_) => Element::Nameless,
         Err(problem) => {

@@ -23,7 +23,7 @@ mod encode;
 mod gzip;
 mod written;
 
-pub use decode::{Decoded, decode};
+pub use decode::{Decoded, Decoder, decode};
 pub use encode::{Encoded, encode};
 pub(super) use gzip::deflate;
 pub use gzip::inflate;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{ApiKind, Object};
-use crate::compile::{Origin, Snapshot, compile};
+use crate::compile::{Inspected, Origin, Snapshot, compile};
 use crate::plan::ObjectName;
 
 const PLANTED: &str = "wk9pQz-planted";
@@ -69,10 +69,11 @@ fn secret() -> Value {
 fn objects() -> Vec<Value> {
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": metadata("app", "inbox"),
-        "spec": {"ports": [{"name": "http", "port": 80}]},
+        "spec": {"clusterIP": "10.0.0.1", "ports": [{"name": "plain", "port": 80}]},
     });
     let config_map = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata("app", "users"), "data": {"list": "a\nb\n"},
+        "binaryData": {"logo": "AAAA"},
     });
     let mut namespace =
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata("-", "app"), "spec": {}});
@@ -83,7 +84,7 @@ fn objects() -> Vec<Value> {
 fn snapshot(objects: impl IntoIterator<Item = Value>) -> Snapshot {
     let mut snapshot = Snapshot::of_gateway();
     for value in objects {
-        snapshot.insert(Arc::new(object(value))).unwrap();
+        snapshot.insert(Arc::new(object(value).into())).unwrap();
     }
     snapshot
 }
@@ -138,13 +139,15 @@ fn a_secret_is_read_as_from_files() {
     let decoded = decode(&encode(&snapshot([secret()]), &public()).body).unwrap();
     let Object::Secret(read) = decoded.snapshot.objects().next().unwrap().1 else { panic!("no Secret") };
     assert_eq!(read.data.as_ref().unwrap()["token"].0, PLANTED.as_bytes());
-    assert_eq!((read.string_data.as_ref(), read.type_.as_deref()), (None, Some("Opaque")));
+    assert_eq!(read.string_data, None);
 }
 
 #[test]
 fn what_no_front_end_needs_stays_behind() {
     let text = body().to_string();
-    for word in ["status", "managedFields", "kubectl", "annotations", "noted", "generation", "uid-public"] {
+    let of_metadata = ["managedFields", "kubectl", "annotations", "noted", "generation", "uid-public"];
+    let of_kubernetes = ["clusterIP", "plain", "binaryData", "logo", "Opaque"];
+    for word in ["status"].iter().chain(&of_metadata).chain(&of_kubernetes) {
         assert!(!text.contains(word), "{word} in {text}");
     }
     assert!(text.contains("2026-01-02T03:04:05Z"), "the age of a route decides between equals");
@@ -154,7 +157,7 @@ fn what_no_front_end_needs_stays_behind() {
 fn a_version_moves_with_what_is_read_and_with_nothing_else() {
     let changed = |index: usize, pointer: &str| {
         let mut all = objects();
-        all[index] = with(all[index].clone(), pointer, "9");
+        all[index] = with(all[index].clone(), pointer, "9999");
         version(all)
     };
     let before = version(objects());
@@ -164,6 +167,8 @@ fn a_version_moves_with_what_is_read_and_with_nothing_else() {
         (0, "/metadata/resourceVersion"),
         (1, "/metadata/uid"),
         (2, "/metadata/labels/a"),
+        (4, "/spec/clusterIP"),
+        (5, "/binaryData/logo"),
     ] {
         assert_eq!(changed(index, pointer), before, "{pointer}");
     }
@@ -200,7 +205,7 @@ fn no_text_of_ours_shows_a_secret() {
     let decoded = decode(&encoded.body).unwrap();
     let mut texts = vec![format!("{encoded:?}"), format!("{decoded:?}")];
     for spoilt in
-        ["/objects/3/data", "/objects/3/data/token", "/objects/3/type", "/schema", "/version", "/gateway"]
+        ["/objects/3/data", "/objects/3/data/token", "/objects/3/metadata", "/schema", "/version", "/gateway"]
     {
         let mut body = body();
         let place = body.pointer_mut(spoilt).expect(spoilt);
@@ -268,6 +273,83 @@ fn what_is_no_snapshot_is_told_from_what_is_new() {
     let whole = body().to_string();
     for text in ["", "null", "[]", "garbage", &whole[..whole.len() - 1], &format!("{whole}x")] {
         assert!(matches!(decode(text.as_bytes()), Err(WireError::Malformed(_))), "{text}");
+    }
+}
+
+/// The objects of a snapshot as they are held.
+fn held(decoded: &Decoded) -> Vec<&Arc<Inspected>> {
+    decoded.snapshot.shared_objects().map(|(_, _, object)| object).collect()
+}
+
+#[test]
+fn what_stands_there_again_is_the_very_object() {
+    let mut decoder = Decoder::default();
+    let first = decoder.decode(&encode(&snapshot(objects()), &public()).body).unwrap();
+    let mut changed = objects();
+    changed[1] = with(changed[1].clone(), "/spec/rules/0/name", "another");
+    let body = encode(&snapshot(changed), &public()).body;
+    let second = decoder.decode(&body).unwrap();
+    assert_eq!(Ok(&second), decode(&body).as_ref());
+    for (before, after) in held(&first).into_iter().zip(held(&second)) {
+        assert_eq!(Arc::ptr_eq(before, after), after.kind() != ApiKind::Route, "{after:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_known_by_its_contents() {
+    let body = |token: &str| encode(&snapshot([with(secret(), "/stringData/token", token)]), &public());
+    let (one, other) = (body("one"), body("other"));
+    assert_eq!(one.version, other.version, "uid and resourceVersion are the same");
+    let mut decoder = Decoder::default();
+    for encoded in [&one, &other, &other, &one] {
+        assert_eq!(decoder.decode(&encoded.body), decode(&encoded.body));
+    }
+}
+
+#[test]
+fn what_is_told_of_an_object_is_told_each_time() {
+    let mut body = body();
+    body["objects"][1]["spec"]["colour"] = json!("blue");
+    body["objects"][2]["spec"] = json!(7);
+    body["objects"].as_array_mut().unwrap().push(json!({"apiVersion": "v9", "kind": "MailParcel"}));
+    let body = body.to_string();
+    let fresh = decode(body.as_bytes()).unwrap();
+    assert_eq!((fresh.ignored.len(), fresh.snapshot.unreadable().count()), (2, 1), "{:?}", fresh.ignored);
+    let mut decoder = Decoder::default();
+    for _ in 0..3 {
+        assert_eq!(decoder.decode(body.as_bytes()).as_ref(), Ok(&fresh));
+    }
+}
+
+#[test]
+fn a_body_that_is_no_snapshot_takes_nothing_away() {
+    let whole = encode(&snapshot(objects()), &public()).body;
+    let mut decoder = Decoder::default();
+    let first = decoder.decode(&whole).unwrap();
+    let mut twice = body();
+    twice["objects"][1] = twice["objects"][0].clone();
+    assert!(decoder.decode(twice.to_string().as_bytes()).is_err());
+    assert!(decoder.decode(b"garbage").is_err());
+    let again = decoder.decode(&whole).unwrap();
+    assert!(held(&first).into_iter().zip(held(&again)).all(|(one, other)| Arc::ptr_eq(one, other)));
+}
+
+#[test]
+fn a_long_list_is_read_anew() {
+    let list = with(objects().swap_remove(5), "/data/list", &"a@example.org\n".repeat(10_000));
+    let body = encode(&snapshot([list]), &public()).body;
+    let mut decoder = Decoder::default();
+    let (first, second) = (decoder.decode(&body).unwrap(), decoder.decode(&body).unwrap());
+    assert_eq!(first, second);
+    assert!(!Arc::ptr_eq(held(&first)[0], held(&second)[0]), "it would be held twice for nothing");
+}
+
+#[test]
+fn an_object_that_is_json_by_its_form_only_is_no_snapshot() {
+    let whole = body().to_string();
+    for spoilt in [r#""only\ud800""#, &format!("{}1{}", "[".repeat(200), "]".repeat(200))] {
+        let text = whole.replace(r#""only""#, spoilt);
+        assert!(matches!(decode(text.as_bytes()), Err(WireError::Malformed(_))), "{spoilt}");
     }
 }
 

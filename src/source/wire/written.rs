@@ -1,11 +1,16 @@
 //! One object as it stands in a body, and as it stands in a version.
+//!
+//! What compile reads stands there: spec or data, and of the metadata name and age. All else (status, managed
+//! fields, labels and annotations of our kinds) changes without any effect on mail, so a front-end hears
+//! nothing of it. A Namespace keeps its labels, a Secret its uid and resourceVersion, which stand for its
+//! contents in the version.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Serialize, Serializer};
 
-use crate::api::{ApiKind, ConfigMap, Object, Secret};
+use crate::api::{ApiKind, Object, Service};
 
 /// An object, less what no front-end needs.
 pub(super) struct Written<'a>(pub(super) &'a Object);
@@ -85,20 +90,32 @@ struct Spec<'a, S> {
     spec: &'a S,
 }
 
+/// A Secret is its data, and so is a ConfigMap.
 #[derive(Serialize)]
-struct SecretContent<'a> {
+struct Data<'a, D> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: &'a Option<BTreeMap<String, D>>,
+}
+
+/// A Service is its type and port numbers: neither its addresses nor what runs behind them.
+#[derive(Serialize)]
+struct Ports<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    type_: &'a Option<String>,
-    data: &'a Option<BTreeMap<String, crate::api::ByteString>>,
+    type_: Option<&'a str>,
+    ports: Vec<Port>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigMapContent<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: &'a Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    binary_data: &'a Option<BTreeMap<String, crate::api::ByteString>>,
+struct Port {
+    port: i32,
+}
+
+impl<'a> Ports<'a> {
+    fn of(service: &'a Service) -> Option<Self> {
+        let spec = service.spec.as_ref()?;
+        let ports = spec.ports.iter().flatten().map(|each| Port { port: each.port });
+        Some(Self { type_: spec.type_.as_deref(), ports: ports.collect() })
+    }
 }
 
 /// A Namespace is its labels.
@@ -112,16 +129,10 @@ impl Serialize for Written<'_> {
             Object::Route(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
             Object::Backend(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
             Object::Policy(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
-            Object::Service(object) => self.with(Spec { spec: &object.spec }).serialize(serializer),
+            Object::Service(object) => self.with(Spec { spec: &Ports::of(object) }).serialize(serializer),
             Object::Namespace(_) => self.with(NoContent {}).serialize(serializer),
-            Object::Secret(object) => {
-                let Secret { type_, data, .. } = &**object;
-                self.with(SecretContent { type_, data }).serialize(serializer)
-            }
-            Object::ConfigMap(object) => {
-                let ConfigMap { data, binary_data, .. } = &**object;
-                self.with(ConfigMapContent { data, binary_data }).serialize(serializer)
-            }
+            Object::Secret(object) => self.with(Data { data: &object.data }).serialize(serializer),
+            Object::ConfigMap(object) => self.with(Data { data: &object.data }).serialize(serializer),
         }
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use criterion::Criterion;
 use mailchute::api::{ApiKind, ConfigMap, Object};
-use mailchute::compile::{Origin, Snapshot, compile};
+use mailchute::compile::{Inspected, Origin, Snapshot, compile};
 use mailchute::plan::ObjectName;
 use serde_json::{Value, json};
 
-fn object(kind: ApiKind, name: &str, spec: &Value) -> Arc<Object> {
+fn object(kind: ApiKind, name: &str, spec: &Value) -> Arc<Inspected> {
     let value = json!({ "metadata": { "namespace": "app", "name": name }, "spec": spec });
-    Arc::new(kind.deserialize(value).expect("a well-formed object"))
+    Arc::new(kind.deserialize(value).expect("a well-formed object").into())
 }
 
 fn gateway() -> Snapshot {
@@ -64,7 +64,9 @@ pub(super) fn recipients(number: usize) -> Snapshot {
         ConfigMap { data: Some(BTreeMap::from([("list".to_owned(), list)])), ..ConfigMap::default() };
     config_map.metadata.namespace = Some("app".to_owned());
     config_map.metadata.name = Some("users".to_owned());
-    snapshot.insert(Arc::new(Object::ConfigMap(Box::new(config_map)))).expect("each name is given once");
+    snapshot
+        .insert(Arc::new(Object::ConfigMap(Box::new(config_map)).into()))
+        .expect("each name is given once");
     snapshot
 }
 
