@@ -21,7 +21,7 @@ pub struct Snapshot {
 
 /// Something for objects of each kind, by their names.
 #[derive(Debug, Clone, PartialEq)]
-struct ByKind<V>([BTreeMap<ObjectName, V>; ApiKind::ALL.len()]);
+struct ByKind<V>(Box<[BTreeMap<ObjectName, V>; ApiKind::ALL.len()]>);
 
 impl<V> ByKind<V> {
     fn of(&self, kind: ApiKind) -> &BTreeMap<ObjectName, V> {
@@ -34,7 +34,7 @@ impl<V> ByKind<V> {
 
     /// By kind and name.
     fn all(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &V)> {
-        let all = ApiKind::ALL.into_iter().zip(&self.0);
+        let all = ApiKind::ALL.into_iter().zip(&*self.0);
         all.flat_map(|(kind, of_kind)| of_kind.iter().map(move |(name, value)| (kind, name, value)))
     }
 }

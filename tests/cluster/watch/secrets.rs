@@ -121,7 +121,8 @@ async fn a_status_that_is_written_publishes_nothing_and_is_known() {
     plane.kubectl().run(&arguments);
     let is_known = || {
         let latest = watching.cluster.latest(ApiKind::Backend, &name);
-        matches!(latest.as_deref(), Some(Object::Backend(backend)) if backend.status.is_some())
+        let latest = latest.as_ref().map(|latest| &***latest);
+        matches!(latest, Some(Object::Backend(backend)) if backend.status.is_some())
     };
     while !is_known() {
         tokio::time::timeout(crate::support::until::PATIENCE, touched.changed()).await.unwrap().unwrap();
