@@ -3,7 +3,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `http` | requests over HTTP/1.1 and HTTP/2, for backends and for callouts |
-//! | `smtp` | a conversation with a mail server, for the probe |
+//! | `smtp` | mail servers, for the probe and for backends |
+//! | `tcp`, `stream` | a connection, in the clear or inside TLS |
 //! | `authorities` | whose certificates are believed |
 //! | `circuit` | when to stop calling, and for how long |
 //!
@@ -13,3 +14,5 @@ mod authorities;
 pub mod circuit;
 pub(crate) mod http;
 pub(crate) mod smtp;
+mod stream;
+mod tcp;

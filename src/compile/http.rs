@@ -25,13 +25,14 @@ pub(super) struct Written<'w> {
 /// Reads one endpoint, and reports what is wrong with it.
 pub(super) struct Reader<'a, 'f> {
     pub(super) snapshot: &'a Snapshot,
-    origin: Origin,
+    pub(super) origin: Origin,
     kind: ApiKind,
     name: &'a ObjectName,
     /// The field that the endpoint stands in.
     field: &'static str,
     findings: &'f mut Findings,
-    sound: bool,
+    /// Whether all that was read so far can be used.
+    pub(super) sound: bool,
 }
 
 impl<'a, 'f> Reader<'a, 'f> {
@@ -85,8 +86,13 @@ impl<'a, 'f> Reader<'a, 'f> {
             ca: ca.map(|pem| pem.as_str().into()),
             server_name: tls.and_then(|tls| tls.server_name.clone()),
             identity: identity.map(Into::into),
-            allow_loopback: self.origin == Origin::Files,
+            allow_loopback: self.allows_loopback(),
         })
+    }
+
+    /// Whether a loopback address may be a target.
+    pub(super) fn allows_loopback(&self) -> bool {
+        self.origin == Origin::Files
     }
 
     fn auth(&mut self, auth: &HttpAuth) -> Option<Auth> {
@@ -119,7 +125,8 @@ impl<'a, 'f> Reader<'a, 'f> {
             return Some(Address { https: service.scheme == Scheme::Https, host, port: service.port, path });
         }
         let url = written.url.as_ref()?;
-        let address = Address::parse(url).and_then(|address| address.permitted(self.origin));
+        let address = Address::parse(url);
+        let address = address.and_then(|address| permitted(&address.host, self.origin).map(|()| address));
         self.resolve("url", address.map_err(|message| Unresolved::new(Reason::Invalid, message)))
     }
 }
@@ -152,22 +159,20 @@ impl Address {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { https, host, port, path })
     }
+}
 
-    /// Link-local addresses are where clouds keep their credentials; a loopback address of a cluster's
-    /// config would be the front-end pod itself. Names are held to the same when they are resolved.
-    fn permitted(self, origin: Origin) -> Result<Self, &'static str> {
-        let address: Option<IpAddr> = self.host.parse().ok();
-        let (link_local, loopback) = match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(v4)) => (v4.is_link_local(), v4.is_loopback() || v4.is_unspecified()),
-            Some(IpAddr::V6(v6)) => (v6.is_unicast_link_local(), v6.is_loopback() || v6.is_unspecified()),
-            None => (false, self.host.eq_ignore_ascii_case("localhost")),
-        };
-        match origin {
-            _ if link_local => Err("link-local addresses are never called"),
-            Origin::Cluster if loopback => {
-                Err("loopback addresses are not called with config from a cluster")
-            }
-            Origin::Cluster | Origin::Files => Ok(self),
-        }
+/// Link-local addresses are where clouds keep their credentials; a loopback address of a cluster's
+/// config would be the front-end pod itself. Names are held to the same when they are resolved.
+pub(super) fn permitted(host: &str, origin: Origin) -> Result<(), &'static str> {
+    let address: Option<IpAddr> = host.parse().ok();
+    let (link_local, loopback) = match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(v4)) => (v4.is_link_local(), v4.is_loopback() || v4.is_unspecified()),
+        Some(IpAddr::V6(v6)) => (v6.is_unicast_link_local(), v6.is_loopback() || v6.is_unspecified()),
+        None => (false, host.eq_ignore_ascii_case("localhost")),
+    };
+    match origin {
+        _ if link_local => Err("link-local addresses are never called"),
+        Origin::Cluster if loopback => Err("loopback addresses are not called with config from a cluster"),
+        Origin::Cluster | Origin::Files => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 //! own namespace. Fields whose feature is not built yet name none.
 
 use crate::api::backend::HttpAuth;
-use crate::api::reference::{ClientTls, ServiceRef};
+use crate::api::reference::{CaSecretRef, ClientTls, LocalRef, ServiceRef};
 use crate::api::{ApiKind, MailBackendSpec, MailGatewaySpec, Object, RecipientPolicySpec};
 
 /// A Secret, a ConfigMap or a Service that an object names.
@@ -72,10 +72,26 @@ impl<'a> Named<'a> {
     }
 
     fn backend(&mut self, spec: &'a MailBackendSpec) {
+        if let Some(relay) = &spec.smtp {
+            self.relay(&relay.ca_secret_ref, &relay.auth_secret_ref);
+        }
+        if let Some(store) = &spec.lmtp {
+            self.relay(&store.ca_secret_ref, &None);
+        }
         let Some(http) = &spec.http else { return };
         self.endpoint(&http.service, &http.auth, &http.tls);
         for secret in http.signing.iter().flat_map(|signing| &signing.secret_refs) {
             self.secret(&secret.name, &secret.key);
+        }
+    }
+
+    fn relay(&mut self, ca: &'a Option<CaSecretRef>, auth: &'a Option<LocalRef>) {
+        if let Some(ca) = ca {
+            self.secret(&ca.name, &ca.key);
+        }
+        if let Some(auth) = auth {
+            self.secret(&auth.name, "username");
+            self.secret(&auth.name, "password");
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use super::ObjectName;
+use super::{ObjectName, Relay};
 use crate::smtp::Reply;
 
 /// Index of a backend in the plan.
@@ -44,6 +44,10 @@ pub struct Backend {
 pub enum Target {
     /// HTTP or HTTPS.
     Http(Http),
+    /// A mail server.
+    Smtp(Relay),
+    /// A mail store.
+    Lmtp(Relay),
 }
 
 impl Target {
@@ -51,6 +55,17 @@ impl Target {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Smtp(_) => "smtp",
+            Self::Lmtp(_) => "lmtp",
+        }
+    }
+
+    /// Whether mail goes on from there, so that no delivery ends here (RFC 5321 §3.6.2), and whether each
+    /// recipient is asked about before it is taken.
+    pub fn is_relay(&self) -> bool {
+        match self {
+            Self::Smtp(_) | Self::Lmtp(_) => true,
+            Self::Http(_) => false,
         }
     }
 }

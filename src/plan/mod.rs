@@ -11,6 +11,7 @@ pub mod backend;
 pub mod finding;
 pub mod gateway;
 pub mod listener;
+pub mod relay;
 pub mod rule;
 pub mod tls;
 pub mod verification;
@@ -19,6 +20,7 @@ pub use backend::{Auth, Backend, BackendId, Circuit, Http, Identity, OnPartial, 
 pub use finding::{Finding, ObjectRef, Reason, Severity, shown};
 pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};
+pub use relay::{Relay, RelayLogin, RelayTls};
 pub use rule::{Deliver, Require, Retry, Rule, RuleState, SenderRate, Timeouts, Weighted};
 pub use tls::{Certificate, Tls, TlsMode};
 pub use verification::{Verification, VerificationId};

@@ -35,6 +35,9 @@ pub enum RuleState {
 pub struct Deliver {
     /// Backends, at least one with a weight over 0.
     pub backends: Vec<Weighted>,
+    /// One of them is a relay: behind the domain `*` it works only on listeners that require AUTH, so that
+    /// nobody is an open relay.
+    pub relays: bool,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// In-pod retry.
@@ -101,4 +104,19 @@ pub struct Retry {
     pub base: Duration,
     /// Longest pause.
     pub max: Duration,
+}
+
+impl Retry {
+    /// Attempts after the first, whatever the configuration says.
+    const MOST: u32 = 2;
+
+    /// How many attempts may follow the first.
+    pub fn most(self) -> u32 {
+        self.attempts.min(Self::MOST)
+    }
+
+    /// How long to wait behind so many retries: `base`, doubled with each of them, `max` at most.
+    pub fn pause(self, earlier: u32) -> Duration {
+        self.base.saturating_mul(1 << earlier.min(Self::MOST)).min(self.max)
+    }
 }

@@ -93,7 +93,7 @@ fn judge(messages: usize, (front_end, backend): (usize, usize), ledger: &Ledger,
     assert!(front_end > 0 && backend > 0 && disturbed, "nothing was disturbed");
 }
 
-fn number(variable: &str) -> Option<usize> {
+pub(crate) fn number(variable: &str) -> Option<usize> {
     let value = std::env::var(variable).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} is no number: {value}")))
 }

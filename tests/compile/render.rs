@@ -7,7 +7,7 @@ use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
 use mailchute::plan::{
-    Access, Auth, Backend, ClientRates, Http, Listener, Plan, Require, Rule, RuleState, Target, Tls,
+    Access, Auth, Backend, ClientRates, Http, Listener, Plan, Relay, Require, Rule, RuleState, Target, Tls,
     Verification,
 };
 use mailchute::route::DomainPattern;
@@ -171,9 +171,12 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
 }
 
 fn backend(backend: &Backend) -> String {
-    let Target::Http(target) = &backend.target;
     let mut out = format!("name: {}\n", backend.name);
-    http(&mut out, target);
+    match &backend.target {
+        Target::Http(target) => http(&mut out, target),
+        Target::Smtp(target) => relay(&mut out, "smtp", target),
+        Target::Lmtp(target) => relay(&mut out, "lmtp", target),
+    }
     let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
     writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();
     let circuit = backend.circuit;
@@ -218,6 +221,19 @@ fn http(out: &mut String, http: &Http) {
     let identity = if chain == 0 { String::new() } else { format!(", clientCertificates: {chain}") };
     writeln!(out, "tls: {{ca: {ca:?}, serverName: {server_name}{identity}}}").unwrap();
     writeln!(out, "loopback: {}", http.allow_loopback).unwrap();
+}
+
+fn relay(out: &mut String, scheme: &str, relay: &Relay) {
+    let Relay { host, port, tls, ca, login, hello, allow_loopback } = relay;
+    writeln!(out, "target: {{scheme: {scheme}, host: \"{host}\", port: {port}, hello: \"{hello}\"}}")
+        .unwrap();
+    let login = login.as_ref().map_or("none".to_owned(), |login| {
+        format!("{}, password of {} octets", login.username, login.password.reveal().len())
+    });
+    writeln!(out, "auth: {login}").unwrap();
+    let ca = ca.as_ref().map_or("the system's".to_owned(), |ca| format!("own, {} octets", ca.len()));
+    writeln!(out, "tls: {{mode: {tls:?}, ca: {ca:?}}}").unwrap();
+    writeln!(out, "loopback: {allow_loopback}").unwrap();
 }
 
 /// `recipient [from sender] [at listener] [by tls] [by auth]`, as the pipeline decides it.

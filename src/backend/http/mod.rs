@@ -37,9 +37,6 @@ mod verdict;
 
 pub use request::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 
-/// Attempts after the first, whatever the configuration says.
-const MAX_RETRIES: u32 = 2;
-
 /// An HTTP backend at work.
 pub(super) struct Http {
     /// Or why no request can ever be sent.
@@ -89,9 +86,9 @@ impl Http {
             let pause = match end.again {
                 Again::No => return (end.outcomes, end.health),
                 Again::Now => Duration::ZERO,
-                Again::Later => pause(delivery.retry, retries),
+                Again::Later => delivery.retry.pause(retries),
             };
-            let over = retries >= delivery.retry.attempts.min(MAX_RETRIES);
+            let over = retries >= delivery.retry.most();
             if over || Instant::now() + pause >= deadline {
                 return (end.outcomes, end.health);
             }
@@ -114,11 +111,6 @@ impl Http {
             tracing::debug!(cause = cause.as_str(), detail, again = ?end.again, "delivery attempt failed");
         }
     }
-}
-
-/// `base`, doubled with each retry, `max` at most.
-fn pause(retry: plan::Retry, earlier: u32) -> Duration {
-    retry.base.saturating_mul(1 << earlier.min(MAX_RETRIES)).min(retry.max)
 }
 
 /// The end of a delivery that did not come as far as a request.

@@ -33,7 +33,6 @@ mod endpoint;
 mod http1;
 mod http2;
 mod pool;
-mod stream;
 mod tls;
 
 pub(crate) use direct::{Answered, Direct};

@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::stream::{HTTP2, Stream};
 use super::{Fault, Kind};
 use crate::client::authorities;
+use crate::client::stream::{HTTP2, Stream};
 use crate::plan;
 
 /// TLS towards one server.
