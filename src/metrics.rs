@@ -29,7 +29,8 @@ pub use check::{CHECK_SECONDS, Check, CheckOutcome};
 pub use controller::PatchResult;
 pub use delivery::{DeliveryMetrics, InFlight};
 pub use label::{
-    AuthOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome,
+    AuthOutcome, BounceOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason,
+    SessionOutcome,
 };
 pub use listener::{ActiveSession, ListenerMetrics};
 pub use prometheus::TEXT_FORMAT;
@@ -117,6 +118,8 @@ families! {
         ["backend"], "Deliveries under way.";
     circuit_state: IntGauge = "mailchute_circuit_state",
         ["backend"], "Circuit of a backend: 0 closed, 1 half-open, 2 open.";
+    bounces: IntCounter = "mailchute_bounces_total",
+        ["outcome"], "Delivery status notifications, by what became of them.";
     message_memory: IntGauge = "mailchute_message_memory_bytes",
         [], "Memory that holds messages.";
     message_memory_limit: IntGauge = "mailchute_message_memory_limit_bytes",
@@ -237,6 +240,11 @@ impl Metrics {
     /// A configuration was not taken into use.
     pub fn config_rejected(&self) {
         self.families.config_rejects.get(&[]).inc();
+    }
+
+    /// A notification was sent, or not.
+    pub fn bounce(&self, outcome: BounceOutcome) {
+        self.families.bounces.get(&[outcome.as_str()]).inc();
     }
 
     /// Drops the series of a listener that is closed. Handles that still live count on unseen.

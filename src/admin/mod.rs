@@ -4,6 +4,7 @@
 //! message. Requests are never read beyond their head.
 
 pub mod answer;
+mod bounces;
 pub mod listen;
 mod readiness;
 
@@ -18,6 +19,7 @@ use crate::metrics::{Metrics, TEXT_FORMAT};
 use answer::{Answer, PLAIN};
 use listen::Limits;
 
+pub use bounces::Bounces;
 pub use readiness::Readiness;
 
 /// What the admin port has to tell.

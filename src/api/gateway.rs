@@ -202,6 +202,25 @@ pub struct GatewayAuth {
 pub struct Bounces {
     /// The relay that takes the notifications.
     pub relay: SmtpRelay,
-    /// A Secret in the gateway's namespace with the keys that seal bounce tokens: two for rotation.
+    /// A Secret in the gateway's namespace with the keys of bounce tokens, each any 32 octets or more (`openssl rand
+    /// -base64 32`). `primary` seals and opens, `secondary` only opens and may be absent.
+    ///
+    /// To change them without refusing a token: put the new one in `secondary`, wait until all front-ends have it,
+    /// exchange the two, and take the old one away after five days, which is as long as a token is good.
     pub seal_secret_ref: LocalRef,
+    /// Who gets notifications. Default `Vouched`.
+    #[serde(default)]
+    pub senders: BounceSenders,
+}
+
+/// Who gets notifications. The null reverse-path and the gateway's own addresses never do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BounceSenders {
+    /// Those that are vouched for: by AUTH, or by a client certificate that verifies. On listeners where nobody can be,
+    /// DSN is not announced.
+    #[default]
+    Vouched,
+    /// Everybody. Where mail comes from the world, notifications then go to people whose addresses were forged; meant
+    /// for gateways that only known systems reach.
+    All,
 }

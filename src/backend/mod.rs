@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `delivery` | what goes in and what comes out |
 //! | `live` | one backend at work; what survives a new plan |
+//! | `notifier` | notifications to senders |
 //! | `http` | the kind `http` |
 //! | `relay` | the kinds `smtp` and `lmtp` |
 //! | `word` | what others say, made fit for a reply |
@@ -15,12 +16,14 @@
 pub mod delivery;
 pub(crate) mod http;
 mod live;
+mod notifier;
 pub(crate) mod relay;
 mod word;
 
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
 pub use http::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;
+pub use notifier::{Notifier, PATIENCE as NOTIFIER_PATIENCE, Unsent};
 pub use relay::{Conversation, Share};
 
 pub use crate::client::circuit::{Circuit, Reservation, Slot};

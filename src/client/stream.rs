@@ -1,6 +1,7 @@
 //! A connection to a server, in the clear or inside TLS, that notes what was read.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,6 +60,11 @@ impl Stream {
             Kind::Plain(stream) => Some(stream),
             Kind::Tls(_) => None,
         }
+    }
+
+    /// Our own address.
+    pub(super) fn local_address(&self) -> io::Result<SocketAddr> {
+        self.tcp().local_addr()
     }
 
     /// From now on closing is a reset: what waits to be sent is thrown away.

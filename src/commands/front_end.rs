@@ -12,6 +12,7 @@ use super::snapshots::Snapshots;
 use crate::admin::Readiness;
 use crate::cli::Bounds;
 use crate::metrics::Metrics;
+use crate::pipeline::serving::Current;
 use crate::pipeline::{Budget, Serving};
 use crate::plan::Plan;
 use crate::server::{Options, PortError, Server};
@@ -95,6 +96,11 @@ impl FrontEnd {
             Options { address, max_sessions: bounds.max_sessions, drain_timeout: bounds.drain_timeout };
         let server = Server::new(options, current, budget, metrics.clone());
         (Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server }, in_use)
+    }
+
+    /// What is served, now and later.
+    pub(super) fn current(&self) -> Current {
+        self.serving.subscribe()
     }
 
     /// Where each listener is: its name and address.

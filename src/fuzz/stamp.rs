@@ -45,6 +45,7 @@ pub fn stamp(input: &[u8]) {
         envelope: &envelope,
         header: &header,
         options: Options { return_path: flags & 16 > 0, message_id: flags & 32 > 0, date: flags & 64 > 0 },
+        fields: if more & 8 > 0 { b"X-Team: support\r\n" } else { b"" },
     };
     let stamped = stamping.stamp(&message);
     assert_eq!(stamping.stamp(&whole).message.to_vec(), stamped.message.to_vec());
@@ -101,6 +102,7 @@ fn prefix(stamped: &Stamped, stamping: &Stamping<'_>) {
         ("Received", true),
         ("Message-ID", options.message_id && sent.message_id.is_none()),
         ("Date", options.date && sent.date.is_none()),
+        ("X-Team", !stamping.fields.is_empty()),
     ];
     let expected: Vec<&str> = expected.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
     assert_eq!(names, expected, "{text}");

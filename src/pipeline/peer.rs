@@ -46,6 +46,13 @@ impl Peer {
         Require { tls: self.tls().is_some(), auth: self.login().is_some() }
     }
 
+    /// Whether it has shown who it is, so that its sender is one who may be told of failures: by AUTH or by
+    /// a client certificate that verifies.
+    pub fn is_vouched_for(&self) -> bool {
+        let certified = self.tls().is_some_and(|tls| tls.client_identity.is_some());
+        certified || self.login().is_some()
+    }
+
     /// Says what its host name is.
     pub fn set_name(&mut self, name: Option<Arc<str>>) {
         self.known().name = name;

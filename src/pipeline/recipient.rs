@@ -57,7 +57,7 @@ pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, asking: Aski
     let Some(mailbox) = mailbox(plan, path) else { return Decision::Refuse(NOT_OURS) };
     let postmaster = mailbox.is_postmaster();
     let refusal = match find(plan, listener, &mailbox, asking, postmaster) {
-        Ok(rule) => return Decision::Route { rule, rewritten: mailbox },
+        Ok(rule) => return route(plan, rule, &mailbox),
         Err(refusal) => refusal,
     };
     if postmaster
@@ -65,9 +65,15 @@ pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, asking: Aski
         && let Some(other) = &plan.gateway.postmaster
         && let Ok(rule) = find(plan, listener, other, asking, true)
     {
-        return Decision::Route { rule, rewritten: other.clone() };
+        return route(plan, rule, other);
     }
     Decision::Refuse(refusal)
+}
+
+/// What the backend of a rule is told of a recipient.
+fn route(plan: &Plan, rule: RuleId, recipient: &Mailbox) -> Decision {
+    let told = usable(plan, rule).and_then(|(_, deliver)| deliver.filters.rewrite.apply(recipient));
+    told.map_or(Decision::Refuse(MISCONFIGURED), |rewritten| Decision::Route { rule, rewritten })
 }
 
 /// `<Postmaster>` is the postmaster of the gateway's first exact domain.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::auth::SignIns;
 use super::entry::Counts;
-use crate::backend::Live;
+use crate::backend::{Live, Notifier};
 use crate::lookup::Verifier;
 use crate::metrics::Metrics;
 use crate::plan::{BackendId, Listener, Plan, VerificationId};
@@ -23,6 +23,7 @@ pub struct Serving {
     counts: Arc<Counts>,
     verifiers: Vec<Arc<Verifier>>,
     sign_ins: Arc<SignIns>,
+    notifier: Option<Arc<Notifier>>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -49,7 +50,9 @@ impl Serving {
         let asked = before.map_or(&[][..], |before| &before.verifiers);
         let verifiers = Verifier::adopt(&plan.verifications, asked);
         let sign_ins = before.map_or_else(Arc::default, |before| Arc::clone(&before.sign_ins));
-        Self { plan, backends, counts, verifiers, sign_ins }
+        let told = before.and_then(|before| before.notifier.as_ref());
+        let notifier = Notifier::adopt(plan.gateway.bounces.as_ref(), told, metrics);
+        Self { plan, backends, counts, verifiers, sign_ins, notifier }
     }
 
     /// The backend of an id of the plan.
@@ -70,6 +73,11 @@ impl Serving {
     /// What all sessions share of AUTH.
     pub(super) fn sign_ins(&self) -> &Arc<SignIns> {
         &self.sign_ins
+    }
+
+    /// What sends notifications; `None` where none are.
+    pub fn notifier(&self) -> Option<&Arc<Notifier>> {
+        self.notifier.as_ref()
     }
 
     /// The listener of this name.

@@ -20,8 +20,10 @@ use crate::lookup::Verifier;
 use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Recipient, ReversePath};
 use crate::metrics::{ListenerMetrics, RecipientReason};
 use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Target, Weighted};
+use crate::policy::bounce::Facts;
 use crate::route::RuleId;
 use crate::smtp::{self, Reply, Sender, reply};
+use crate::stamp::token;
 use crate::telemetry;
 
 /// From MAIL to the reply.
@@ -30,6 +32,8 @@ pub(super) struct Transaction {
     pub(super) serving: Arc<Serving>,
     pub(super) listener: Arc<Listener>,
     pub(super) sender: Sender,
+    /// Whether the sender may be told by a notification, as far as is known at MAIL.
+    may_notify: bool,
     pub(super) recipients: Vec<Recipient>,
     pub(super) group: Option<Group>,
     pub(super) body: Body,
@@ -81,16 +85,18 @@ pub(super) enum Taken {
 
 impl Transaction {
     pub(super) fn new(
-        serving: Arc<Serving>,
-        listener: Arc<Listener>,
-        sender: Sender,
+        (serving, listener): (Arc<Serving>, Arc<Listener>),
+        (sender, vouched): (Sender, bool),
         budget: &Arc<Budget>,
     ) -> Self {
+        let facts = Facts { sender: &sender.reverse_path, vouched, answer: false };
+        let may_notify = serving.notifier().is_some_and(|notifier| notifier.judge(facts).is_ok());
         let (octets, held) = (sender.reverse_path.len(), Held::new(budget));
         Self {
             serving,
             listener,
             sender,
+            may_notify,
             recipients: Vec::new(),
             group: None,
             body: Body::new(),
@@ -167,7 +173,7 @@ impl Transaction {
         let Candidate { asked: smtp::Recipient { forward_path: path, dsn }, rule, rewritten } = candidate;
         let opened = match &self.group {
             Some(group) => self.joins(group, rule).map(|()| None)?,
-            None => Some(self.open_group(rule, &rewritten, peer, metrics)?),
+            None => Some(self.open_group(rule, &path, peer, metrics)?),
         };
         self.octets += path.len() + rewritten.len() + 2;
         self.recipients.push(Recipient { original: path, rewritten, dsn });
@@ -237,9 +243,15 @@ impl Transaction {
     /// that may be: an octet of an address takes at most [`WIDEST`].
     fn over_header_cap(&self) -> bool {
         let relayed = self.group.as_ref().is_some_and(|group| group.conversation.is_some());
+        let Sender { reverse_path, dsn, .. } = &self.sender;
+        let token = match self.serving.notifier() {
+            Some(_) => token::octets(reverse_path, dsn.envelope_id.as_deref(), self.recipients.iter()),
+            None => 0,
+        };
+        let room = DEFAULT_ENVELOPE_OCTETS.saturating_sub(token);
         !relayed
-            && self.octets * WIDEST > DEFAULT_ENVELOPE_OCTETS
-            && envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > DEFAULT_ENVELOPE_OCTETS
+            && self.octets * WIDEST > room
+            && envelope_octets(reverse_path, self.recipients.iter()) > room
     }
 
     /// Whether one recipient more fits the group.
@@ -252,16 +264,23 @@ impl Transaction {
             return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::TooMany));
         }
         let backend = self.serving.backend(group.backend).map(|live| live.backend());
-        let alone = backend
-            .is_some_and(|backend| backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single)
-            && self.telling() == Telling::Once;
+        let may_differ = backend.is_some_and(|backend| {
+            // A mix that can't be told of by a notification must not be.
+            let single = match backend.on_partial {
+                OnPartial::Single => true,
+                OnPartial::Bounce => !self.may_notify,
+                OnPartial::Defer => false,
+            };
+            backend.per_recipient_verdicts && single
+        });
+        let alone = may_differ && self.telling() == Telling::Once;
         if alone { Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup)) } else { Ok(()) }
     }
 
     fn open_group(
         &mut self,
         rule: RuleId,
-        first: &Mailbox,
+        first: &ForwardPath,
         peer: &Peer,
         metrics: &ListenerMetrics,
     ) -> Result<Group, Refusal> {
@@ -334,7 +353,7 @@ fn misconfigured() -> Refusal {
 
 /// One backend by weight: by a hash of MAIL FROM and first recipient, so that a retry meets the
 /// same one.
-fn choose(backends: &[Weighted], sender: &ReversePath, first: &Mailbox) -> Option<BackendId> {
+fn choose(backends: &[Weighted], sender: &ReversePath, first: &ForwardPath) -> Option<BackendId> {
     if let [only] = backends {
         return (only.weight > 0).then_some(only.backend);
     }
@@ -362,11 +381,12 @@ mod tests {
         let mut counts = [0u32; 3];
         for n in 0..2000 {
             let first = Mailbox::parse(format!("r{n}@example.net").as_bytes(), false).unwrap();
+            let first = ForwardPath::Mailbox(first);
             let chosen = choose(&backends, &ReversePath::Null, &first).unwrap();
             assert_eq!(choose(&backends, &ReversePath::Null, &first), Some(chosen));
             counts[chosen.0 as usize] += 1;
         }
         assert!((1700..1900).contains(&counts[0]) && counts[2] == 0, "{counts:?}");
-        assert_eq!(choose(&backends[2..], &ReversePath::Null, &Mailbox::parse(b"a@b", false).unwrap()), None);
+        assert_eq!(choose(&backends[2..], &ReversePath::Null, &ForwardPath::Postmaster), None);
     }
 }

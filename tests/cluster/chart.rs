@@ -16,7 +16,7 @@ use crate::support::client::Client;
 use crate::support::until::{until, until_true};
 
 /// Controllers of two releases would write the same statuses.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
 fn helm_3_brings_it_and_takes_it_away() {

@@ -1,6 +1,6 @@
 //! What the relay can't take is refused truthfully, never re-encoded.
 
-use super::{MESSAGE, SENDER, front_end, send, sender, to_kind};
+use super::{MESSAGE, SENDER, USUAL, front_end, send, sender, to_kind};
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};

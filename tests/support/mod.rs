@@ -14,7 +14,8 @@
 //! | `client` | an SMTP client that says exactly what it is told |
 //! | `scene` | a front-end whose listener has TLS |
 //! | `secure`, `believing` | the same inside TLS, whatever the certificate |
-//! | `get` | an HTTP client that gets |
+//! | `get`, `post` | an HTTP client that gets, one that posts JSON |
+//! | `bounces` | a gateway that sends notifications |
 //! | `conditions` | the table of conditions, and a status as text |
 //! | `golden` | texts that stand in the tree as they are to be |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
@@ -27,6 +28,7 @@
 
 pub(crate) mod acceptor;
 pub(crate) mod believing;
+pub(crate) mod bounces;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod conditions;
@@ -38,6 +40,7 @@ pub(crate) mod http2;
 pub(crate) mod maildir;
 pub(crate) mod manifests;
 pub(crate) mod misbehaving;
+pub(crate) mod post;
 pub(crate) mod postfix;
 pub(crate) mod program;
 pub(crate) mod recorder;

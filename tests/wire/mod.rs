@@ -3,12 +3,14 @@
 mod access;
 mod answers;
 mod auth;
+mod bounces;
 mod byte_exact;
 mod clients_that_leave;
 mod control;
 mod cross_protocol;
 mod dev;
 mod drain;
+mod filters;
 mod greeting_delay;
 mod last_reply;
 mod lmtp;

@@ -64,6 +64,10 @@ names! {
     CE_SMTPUTF8 = "ce-smtputf8";
     CE_SIZE = "ce-size";
     CE_ROUTE = "ce-route";
+    CE_DSNENVID = "ce-dsnenvid";
+    CE_DSNRET = "ce-dsnret";
+    CE_DSNNOTIFY = "ce-dsnnotify";
+    CE_BOUNCETOKEN = "ce-bouncetoken";
     TRACEPARENT = "traceparent";
     IDEMPOTENCY_KEY = "idempotency-key";
     WEBHOOK_ID = "webhook-id";
@@ -147,6 +151,28 @@ fn event(values: &mut Values, delivery: &Delivery) {
     values.add(CE_SMTPUTF8, |out| out.push_str(if envelope.smtputf8 { "true" } else { "false" }));
     values.add_display(CE_SIZE, delivery.len());
     values.add_encoded(CE_ROUTE, &delivery.route);
+    if let Some(token) = &delivery.bounce_token {
+        notifications(values, delivery, token);
+    }
+}
+
+/// What the sender asks of notifications, and what it takes to send one.
+fn notifications(values: &mut Values, delivery: &Delivery, token: &str) {
+    let envelope = &delivery.envelope;
+    if let Some(id) = &envelope.dsn.envelope_id {
+        values.add_encoded(CE_DSNENVID, id);
+    }
+    if let Some(returned) = envelope.dsn.returned {
+        values.add(CE_DSNRET, |out| out.push_str(returned.keyword()));
+    }
+    // NOTIFY has commas of its own, so it is semicolons that part recipients; empty where it was not given.
+    let asked = || envelope.recipients.iter().map(|recipient| recipient.dsn.notify);
+    if asked().any(|notify| notify.is_some()) {
+        let words: Vec<String> =
+            asked().map(|notify| notify.map_or_else(String::new, |n| n.to_string())).collect();
+        values.add(CE_DSNNOTIFY, |out| out.push_str(&words.join(";")));
+    }
+    values.add(CE_BOUNCETOKEN, |out| out.push_str(token));
 }
 
 /// Who the client is, by one of its names. A part of a name may be another's: too long a one is left

@@ -343,9 +343,7 @@ impl Session {
     async fn hear(&mut self, stage: Stage, deadline: Instant) -> Result<Reply, Fault> {
         let reply = self.link.reply(stage.name(), deadline).await?;
         self.owed -= 1;
-        // Nobody knows what it waits for.
-        let astray = reply.class() == Class::Intermediate && stage != Stage::Data;
-        self.closing |= reply.code == CLOSING || astray;
+        self.closing |= reply.code == CLOSING;
         Ok(reply)
     }
 }

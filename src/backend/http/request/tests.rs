@@ -69,6 +69,7 @@ fn delivery() -> Delivery {
         }),
         route: "support/tickets".into(),
         message_id: Some("abc@example.net".to_owned()),
+        bounce_token: None,
         dedupe_key: "mc1-key".to_owned(),
         trace: TraceContext {
             trace_id: opentelemetry::TraceId::from_bytes([0xab; 16]),

@@ -1,0 +1,129 @@
+//! What a sender hears beside the reply: of recipients that were refused for good while others were not
+//! (`onPartial: Bounce`), and of those passed on, where it has asked for that (`NOTIFY=SUCCESS`).
+//!
+//! A refusal is settled before the reply is given: by a notification that the relay has taken, or because
+//! its sender wants to hear nothing of it. What is not settled makes the reply `451`.
+
+use super::outcome::{self, Settled, Telling};
+use crate::backend::{Delivery, Notifier, Outcome};
+use crate::mail::header::{Header, slices};
+use crate::mail::{Notify, Recipient, Returned};
+use crate::plan::{Backend, OnPartial, Target};
+use crate::policy::bounce::{Facts, is_answer};
+use crate::smtp::reply::{Class, Reply};
+use crate::stamp::dsn::{About, Action, Reported, Status};
+
+/// Who may be told, and what of.
+pub(super) struct Notices<'a> {
+    pub(super) notifier: &'a Notifier,
+    pub(super) backend: &'a Backend,
+    /// Whether somebody vouches for the sender.
+    pub(super) vouched: bool,
+    pub(super) telling: Telling,
+}
+
+impl Notices<'_> {
+    /// Tells the sender what it is owed, by the deadline of the delivery.
+    pub(super) async fn settle(&self, delivery: &Delivery, outcomes: &[Outcome]) -> Settled {
+        let recipients = &delivery.envelope.recipients;
+        let refused = self.refused_in_part(outcomes);
+        let replies: Vec<(usize, Reply)> = refused
+            .iter()
+            .filter(|at| recipients.get(**at).is_some_and(|recipient| wants_failures(recipient.dsn.notify)))
+            .filter_map(|at| Some((*at, outcome::failed(outcomes.get(*at)?.as_ref().err()?))))
+            .collect();
+        let passed_on = || {
+            let each = recipients.iter().zip(outcomes);
+            each.filter(|(recipient, outcome)| {
+                wants_success(recipient) && outcome.as_ref().is_ok_and(|receipt| !receipt.notifies)
+            })
+        };
+        // Unless all that was refused is settled, nobody is told that anything was passed on.
+        let positive =
+            outcomes.iter().enumerate().all(|(at, outcome)| outcome.is_ok() || refused.contains(&at));
+        let passed_on: Vec<&Recipient> = match positive || self.telling == Telling::Each {
+            true => passed_on().map(|(each, _)| each).collect(),
+            false => Vec::new(),
+        };
+        if replies.is_empty() && passed_on.is_empty() {
+            return Settled::these(refused);
+        }
+        let sent = self.send(delivery, &replies, &passed_on).await;
+        match (sent, replies.is_empty()) {
+            // The message is where it was to go: that nobody hears so is no reason to send it again.
+            (_, true) | (true, false) => Settled::these(refused),
+            (false, false) => Settled::default(),
+        }
+    }
+
+    /// Those that were refused for good where others have the message, the client hears but one reply, and
+    /// the backend says that this is to be told by a notification.
+    fn refused_in_part(&self, outcomes: &[Outcome]) -> Vec<usize> {
+        if self.telling == Telling::Each || self.backend.on_partial != OnPartial::Bounce {
+            return Vec::new();
+        }
+        let refused = |outcome: &Outcome| match outcome {
+            Ok(_) => false,
+            Err(failure) => outcome::failed(failure).class() == Class::Permanent,
+        };
+        let some = outcomes.iter().any(Result::is_ok);
+        let known = outcomes.iter().all(|outcome| outcome.is_ok() || refused(outcome));
+        let places = outcomes.iter().enumerate().filter(|(_, outcome)| refused(outcome));
+        if some && known { places.map(|(at, _)| at).collect() } else { Vec::new() }
+    }
+
+    async fn send(&self, delivery: &Delivery, refused: &[(usize, Reply)], passed_on: &[&Recipient]) -> bool {
+        let (envelope, message) = (&delivery.envelope, &delivery.message);
+        let facts =
+            Facts { sender: &envelope.reverse_path, vouched: self.vouched, answer: is_answer(message) };
+        let Ok(sender) = self.notifier.judge(facts) else { return false };
+        let remote = match &self.backend.target {
+            Target::Smtp(relay) | Target::Lmtp(relay) => Some(relay.host.as_str()),
+            _ => None,
+        };
+        let texts: Vec<String> = refused.iter().map(|(_, reply)| reply.to_string()).collect();
+        let failed = refused.iter().zip(&texts).filter_map(|((at, reply), text)| {
+            let status = reply.enhanced().and_then(|code| Status::parse(&code));
+            Some(Reported {
+                action: Action::Failed,
+                status: status.unwrap_or(Status::FAILED),
+                diagnostic: Some(text),
+                remote,
+                ..passed(envelope.recipients.get(*at)?)
+            })
+        });
+        let relayed = passed_on.iter().map(|recipient| passed(recipient));
+        let recipients: Vec<Reported<'_>> = failed.chain(relayed).collect();
+        let end = Header::read(message, "").end;
+        let header: Vec<bytes::Bytes> = slices(message, 0..end).collect();
+        let about = About {
+            id: delivery.id,
+            received_at: delivery.received_at,
+            sender,
+            envelope_id: envelope.dsn.envelope_id.as_deref(),
+            header: &header.concat(),
+            message: (envelope.dsn.returned == Some(Returned::Full)).then_some(message),
+        };
+        self.notifier.send((about, facts), &recipients, delivery.deadline.into()).await.is_ok()
+    }
+}
+
+fn passed(recipient: &Recipient) -> Reported<'_> {
+    Reported {
+        recipient: &recipient.original,
+        original: recipient.dsn.original.as_ref(),
+        action: Action::Relayed,
+        status: Status::RELAYED,
+        diagnostic: None,
+        remote: None,
+    }
+}
+
+/// RFC 3461 §4.1: without NOTIFY, failures are told.
+pub(crate) fn wants_failures(notify: Option<Notify>) -> bool {
+    notify.is_none_or(|notify| notify.failure)
+}
+
+fn wants_success(recipient: &Recipient) -> bool {
+    recipient.dsn.notify.is_some_and(|notify| notify.success)
+}
