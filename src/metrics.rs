@@ -4,7 +4,7 @@
 //! in one process don't share counts. A label holds a name from the configuration or a word of a
 //! closed enum, never an address, a domain or error text. A series appears when it is first used and
 //! goes with its object: [`Metrics::remove_listener`], [`Metrics::remove_backend`],
-//! [`Metrics::remove_route`].
+//! [`Metrics::remove_routes`].
 //!
 //! Serving the text is not done here, see `admin`.
 
@@ -18,6 +18,7 @@ mod snapshot;
 mod tls;
 mod watch;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -267,9 +268,11 @@ impl Metrics {
         families.circuit_state.retain("backend", other);
     }
 
-    /// Drops the series of a route (`namespace/name`) that is gone.
-    pub fn remove_route(&self, route: &str) {
-        self.families.messages.retain("route", |held| held != route);
+    /// Drops the series of routes (`namespace/name`) that are gone.
+    pub fn remove_routes(&self, routes: &HashSet<&str>) {
+        if !routes.is_empty() {
+            self.families.messages.retain("route", |held| !routes.contains(held));
+        }
     }
 
     /// All series in Prometheus' text format, of content type [`TEXT_FORMAT`].

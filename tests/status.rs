@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use mailchute::api::status::{Condition, Time};
 use mailchute::api::{ApiKind, Object};
-use mailchute::compile::{Origin, Snapshot, compile, select};
+use mailchute::compile::{Origin, Snapshot, compile_with_standings, select};
 use mailchute::plan::ObjectName;
-use mailchute::status::{CONTROLLER_NAME, Notice, Offer, Outcome, Status, Wanted, merge, notices, wanted};
+use mailchute::status::{CONTROLLER_NAME, Notice, Offer, Outcome, Status, Wanted, merge, report};
 
 use crate::compile::{directives, inputs_of, object_name, snapshot};
 use crate::support::conditions::{self, Reached, always, conditions, missing, unlisted};
@@ -54,8 +54,8 @@ fn picture(input: &Path) -> (Snapshot, Vec<Wanted>, Vec<Notice>) {
     let outcomes: BTreeMap<ObjectName, Outcome> = snapshot
         .gateways()
         .map(|gateway| {
-            let compiled = compile(&select(&snapshot, gateway), gateway, Origin::Cluster);
-            let offer = match (held.get(gateway), &compiled.plan) {
+            let compiled = compile_with_standings(&select(&snapshot, gateway), gateway, Origin::Cluster);
+            let offer = match (held.get(gateway), &compiled.0.plan) {
                 (Some(why), _) => Offer::Held { version: Some("before".to_owned()), why: why.clone() },
                 (None, Some(_)) => Offer::Current { version: "now".to_owned() },
                 (None, None) => Offer::Held { version: None, why: "it can't be used".to_owned() },
@@ -63,8 +63,7 @@ fn picture(input: &Path) -> (Snapshot, Vec<Wanted>, Vec<Notice>) {
             (gateway.clone(), Outcome::new(compiled, offer))
         })
         .collect();
-    let wanted = wanted(&snapshot, &outcomes);
-    let notices = notices(&snapshot, &outcomes);
+    let (wanted, notices) = report(&snapshot, &outcomes);
     (snapshot, wanted, notices)
 }
 
@@ -170,7 +169,7 @@ const BACKEND: &str = "---\napiVersion: mailchute.dev/v1alpha1\nkind: MailBacken
 /// The route of a text, and what is wanted of it.
 fn route(text: &str) -> (Object, Wanted) {
     let snapshot = mailchute::source::parse("route.yaml", text).unwrap().snapshot;
-    let wanted = wanted(&snapshot, &BTreeMap::new());
+    let (wanted, _) = report(&snapshot, &BTreeMap::new());
     let wanted = wanted.into_iter().find(|wanted| wanted.kind == ApiKind::Route).unwrap();
     (object(&snapshot, &wanted).clone(), wanted)
 }

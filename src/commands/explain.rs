@@ -13,7 +13,7 @@ use std::sync::Arc;
 mod ranking;
 
 use super::Exit;
-use crate::compile::trace::{Holding, Line};
+use crate::compile::trace::{Holding, Line, Trace};
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
 use crate::pipeline::recipient::{self, Asking, Decision};
@@ -127,7 +127,7 @@ impl Asked {
 }
 
 fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut dyn Write) -> io::Result<()> {
-    let compiled = compile::compile(snapshot, gateway, Origin::Files);
+    let (compiled, trace) = compile::compile_with_trace(snapshot, gateway, Origin::Files);
     let Some(plan) = &compiled.plan else {
         writeln!(out, "gateway {gateway} can't be used:")?;
         return tell_findings(&compiled, &ObjectRef::new("MailGateway", gateway), out);
@@ -147,7 +147,7 @@ fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut d
         let written = snapshot.gateway(gateway).map(|gateway| &gateway.spec.listeners);
         let index = written.and_then(|all| all.iter().position(|each| *each.name == *listener.name));
         let told_of =
-            Told { snapshot, compiled: &compiled, plan, listener, index: index.unwrap_or(0), asked };
+            Told { snapshot, compiled: &compiled, trace: &trace, plan, listener, index: index.unwrap_or(0), asked };
         told_of.tell(out)?;
         told.push(listener);
     }
@@ -158,6 +158,7 @@ fn explain(snapshot: &Snapshot, gateway: &ObjectName, asked: &Asked, out: &mut d
 struct Told<'a> {
     snapshot: &'a Snapshot,
     compiled: &'a Compiled,
+    trace: &'a Trace,
     plan: &'a Plan,
     listener: &'a Listener,
     /// Of the listener, as written.
@@ -255,7 +256,7 @@ impl Told<'_> {
     }
 
     fn holdings(&self, id: RuleId) -> &[Holding] {
-        self.compiled.trace.holdings.get(id.0 as usize).map_or(&[], Vec::as_slice)
+        self.trace.holdings.get(id.0 as usize).map_or(&[], Vec::as_slice)
     }
 
     fn tell_policies(&self, id: RuleId, out: &mut dyn Write) -> io::Result<()> {
@@ -293,7 +294,7 @@ impl Told<'_> {
 
     fn tell_contest(&self, key: &AddressKey, decision: &Decision, out: &mut dyn Write) -> io::Result<()> {
         let contest =
-            Contest::new(self.plan, (self.index, &self.compiled.trace.lines), key, &self.asked.sender);
+            Contest::new(self.plan, (self.index, &self.trace.lines), key, &self.asked.sender);
         if contest.places.is_empty() {
             return row(out, "matches", "no match of any route means this recipient");
         }

@@ -1,6 +1,6 @@
 //! Warnings: all is in use, but probably not as meant.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::attach::Attached;
@@ -10,7 +10,7 @@ use super::gateway::Usable;
 use super::route::{Compiled, Match};
 use super::snapshot::Snapshot;
 use crate::api::listener::{AuthMode, Listener, TlsMode};
-use crate::api::{ApiKind, MailBackend};
+use crate::api::ApiKind;
 use crate::mail::{AddressKey, Mailbox, ReversePath};
 use crate::plan::{ObjectName, Reason, Require, Rule, RuleState};
 use crate::route::{DomainPattern, Found, Table};
@@ -103,10 +103,10 @@ pub(super) fn matches(
     gateway: &Usable<'_>,
     attached: &Attached<'_>,
     compiled: &[Vec<Compiled>],
-    (rules, backends): (&[Arc<Rule>], &HashMap<&ObjectName, &MailBackend>),
+    (rules, relays): (&[Arc<Rule>], &HashSet<(&str, &str)>),
     findings: &mut Findings,
 ) {
-    let open_relay = relays(gateway, attached, backends);
+    let open_relay = of_relays(gateway, attached, relays);
     for each in compiled.iter().flatten() {
         let Some(rule) = rules.get(each.rule.0 as usize) else { continue };
         let unverified = matches!(&rule.state, RuleState::Usable(deliver) if deliver.recipients.is_none() && deliver.verification.is_none());
@@ -115,15 +115,15 @@ pub(super) fn matches(
                 let message = "accepts mail for every recipient, those who don't exist too: give the rule a \
                                RecipientPolicy with recipients or verification";
                 let subject = (ApiKind::Route, attached.name);
-                findings.report(subject, Reason::UnverifiedCatchAll, matched.field.clone(), message);
+                findings.report(subject, Reason::UnverifiedCatchAll, matched.place.to_string(), message);
             }
-            if open_relay.contains(&rule.name) && reaches_any(gateway, matched, &rule.route.namespace) {
+            if open_relay.contains(rule.name.as_str()) && reaches_any(gateway, matched, &rule.route.namespace) {
                 let message = "a relay behind the domain \"*\" works only on listeners that require AUTH: \
                                anyone could send mail to anyone";
                 findings.report(
                     (ApiKind::Route, attached.name),
                     Reason::OpenRelay,
-                    matched.field.clone(),
+                    matched.place.to_string(),
                     message,
                 );
             }
@@ -180,25 +180,34 @@ fn has_tls(listener: &Listener) -> bool {
     listener.tls.as_ref().is_some_and(|tls| tls.mode != TlsMode::Disabled)
 }
 
+/// The backends that relay, by namespace and name.
+pub(super) fn relays(snapshot: &Snapshot) -> HashSet<(&str, &str)> {
+    let relays =
+        snapshot.backends().filter(|(_, backend)| backend.spec.smtp.is_some() || backend.spec.lmtp.is_some());
+    relays.map(|(name, _)| (name.namespace.as_str(), name.name.as_str())).collect()
+}
+
 /// The rules with a relay among their backends, where a listener of the route does not require AUTH.
-fn relays(
+fn of_relays<'a>(
     gateway: &Usable<'_>,
-    attached: &Attached<'_>,
-    backends: &HashMap<&ObjectName, &MailBackend>,
-) -> BTreeSet<String> {
+    attached: &Attached<'a>,
+    relays: &HashSet<(&str, &str)>,
+) -> BTreeSet<&'a str> {
+    if relays.is_empty() {
+        return BTreeSet::new();
+    }
     let listeners = gateway.spec.listeners.iter().zip(&attached.listeners);
     let open = |listener| super::defaults::auth_mode(listener) != AuthMode::Require;
     if !listeners.into_iter().any(|(listener, by)| by.is_some() && open(listener)) {
         return BTreeSet::new();
     }
     let is_relay = |namespace: Option<&str>, name: &str| {
-        let name = ObjectName::new(namespace.unwrap_or(&attached.name.namespace), name);
-        backends.get(&name).is_some_and(|backend| backend.spec.smtp.is_some() || backend.spec.lmtp.is_some())
+        relays.contains(&(namespace.unwrap_or(&attached.name.namespace), name))
     };
     let rules = attached.rules().iter().filter(|rule| {
         rule.delivery.backend_refs.iter().any(|each| is_relay(each.namespace.as_deref(), &each.name))
     });
-    rules.map(|rule| rule.name.clone()).collect()
+    rules.map(|rule| rule.name.as_str()).collect()
 }
 
 fn reaches_any(gateway: &Usable<'_>, matched: &Match, namespace: &str) -> bool {

@@ -92,16 +92,44 @@ pub struct Compiled {
     pub plan: Option<Plan>,
     /// What there is to say, by object and field.
     pub findings: Vec<Finding>,
-    /// How the plan came about.
-    pub trace: Trace,
-    /// What became of each part of it.
-    pub standings: Standings,
 }
 
 /// Compiles one gateway.
 ///
 /// Findings are about all objects but those that belong to other gateways alone.
 pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Compiled {
+    run((snapshot, gateway, origin), Account::default())
+}
+
+/// The same, and what became of each part, for status.
+pub fn compile_with_standings(
+    snapshot: &Snapshot,
+    gateway: &ObjectName,
+    origin: Origin,
+) -> (Compiled, Standings) {
+    let mut standings = Standings::default();
+    let account = Account { standings: Some(&mut standings), ..Account::default() };
+    (run((snapshot, gateway, origin), account), standings)
+}
+
+/// The same, and how the plan came about, for `explain`.
+pub fn compile_with_trace(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> (Compiled, Trace) {
+    let mut trace = Trace::default();
+    let account = Account { trace: Some(&mut trace), ..Account::default() };
+    (run((snapshot, gateway, origin), account), trace)
+}
+
+/// What is to be told of a compilation beside its plan and findings: front-ends want to know none of it.
+#[derive(Default)]
+struct Account<'a> {
+    standings: Option<&'a mut Standings>,
+    trace: Option<&'a mut Trace>,
+}
+
+fn run(
+    (snapshot, gateway, origin): (&Snapshot, &ObjectName, Origin),
+    mut account: Account<'_>,
+) -> Compiled {
     let mut findings = Findings::default();
     let faults = Faults::inspect(snapshot, &mut findings);
     let called = Called::read(snapshot, origin, &faults, &mut findings);
@@ -111,23 +139,16 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
         let message = "there is no such gateway";
         findings.report((ApiKind::Gateway, gateway), Reason::Invalid, "", message);
     }
-    let mut standings = Standings::default();
-    let assembled = written.and_then(|written| {
+    let plan = written.and_then(|written| {
         let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
-        let backends = called.backends.keys().map(|name| (*name).clone());
-        standings = Standings::attached(&attached, backends.collect());
+        if let Some(standings) = &mut account.standings {
+            let backends = called.backends.keys().map(|name| (*name).clone());
+            **standings = Standings::attached(&attached, backends.collect());
+        }
         let usable = gateway::read(snapshot, (gateway, written), &attached, &faults, &mut findings)?;
-        let about = &mut About { findings: &mut findings, standings: &mut standings };
-        Some(assemble(snapshot, usable, &attached, &faults, &called, about))
+        Some(assemble(snapshot, usable, &attached, (&faults, &called), (&mut findings, account)))
     });
-    let (plan, trace) = assembled.unzip();
-    Compiled { plan, findings: findings.finish(), trace: trace.unwrap_or_default(), standings }
-}
-
-/// What is said about a compilation beside its plan.
-struct About<'a> {
-    findings: &'a mut Findings,
-    standings: &'a mut Standings,
+    Compiled { plan, findings: findings.finish() }
 }
 
 /// What there is to say about objects without a gateway, such as those of an application team alone.
@@ -170,17 +191,15 @@ fn assemble<'a>(
     snapshot: &'a Snapshot,
     mut gateway: Usable<'a>,
     attached: &[Attached<'a>],
-    faults: &Faults<'a>,
-    called: &Called<'a>,
-    About { findings, standings }: &mut About<'_>,
-) -> (Plan, Trace) {
+    (faults, called): (&Faults<'a>, &Called<'a>),
+    (findings, account): (&mut Findings, Account<'_>),
+) -> Plan {
     let policies = Policies::new(snapshot, faults, &called.verifications, findings);
     let classes = Classes::new(&gateway, &policies);
     let mut rules = Rules {
         snapshot,
         gateway: &gateway,
         faults,
-        written_backends: snapshot.backends().collect(),
         known: &called.backends,
         policies,
         rules: Vec::new(),
@@ -194,13 +213,19 @@ fn assemble<'a>(
     let compiled: Vec<Vec<Vec<CompiledRule>>> =
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
-    standings.compiled(&gateway, attached, (&rules, &compiled, &classes.of));
-    let Rules { rules, backends, verifications, written_backends, holdings, undelegated, .. } = rules;
-    let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated), holdings };
-    trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
+    if let Some(standings) = account.standings {
+        standings.compiled(&gateway, attached, (&rules, &compiled, &classes.of));
+    }
+    let Rules { rules, backends, verifications, holdings, undelegated, .. } = rules;
+    if let Some(trace) = account.trace {
+        trace.lines = trace::lines(attached, &compiled, &classes.of, undelegated);
+        trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
+        trace.holdings = holdings;
+    }
     advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
+    let relays = advice::relays(snapshot);
     for (attached, compiled) in attached.iter().zip(&compiled) {
-        advice::matches(&gateway, attached, compiled, (&rules, &written_backends), findings);
+        advice::matches(&gateway, attached, compiled, (&rules, &relays), findings);
     }
     let tables = tables(&gateway, attached, &compiled, (&rules, &classes), findings);
     advice::unmet_requirements(&gateway, attached, &compiled, (&rules, &classes.of), findings);
@@ -217,8 +242,7 @@ fn assemble<'a>(
         Arc::new(gateway.listener((index, listener), (Arc::clone(&tables[index]), routed), bytes, verdicts))
     });
     let listeners: Vec<Arc<Listener>> = listeners.collect();
-    let plan = Plan { gateway: gateway.plan(), listeners, rules, backends, verifications };
-    (plan, trace)
+    Plan { gateway: gateway.plan(), listeners, rules, backends, verifications }
 }
 
 /// Listeners that have the same policies see the same rules; the first stands for all of them.

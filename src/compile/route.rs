@@ -4,6 +4,7 @@
 //! fall through to a rule that was not meant for them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use super::attach::Attached;
@@ -17,7 +18,7 @@ use super::snapshot::Snapshot;
 use super::trace::{Holding, Line, Standing};
 use crate::api::matches::{LocalPartKind, LocalPartMatch, SenderMatch, Subaddress as WrittenSubaddress};
 use crate::api::route::{BackendRef, RouteMatch, RouteRule};
-use crate::api::{ApiKind, MailBackend};
+use crate::api::ApiKind;
 use crate::plan::{
     Backend, BackendId, Deliver, ObjectName, ObjectRef, Reason, Retry, Rule, RuleState, Timeouts,
     Verification, VerificationId, Weighted,
@@ -27,12 +28,27 @@ use crate::route::{Candidate, DomainPattern, LocalPart, RuleId, SenderPattern, S
 /// A match of a rule, as far as it can be known.
 #[derive(Debug, Clone)]
 pub(super) struct Match {
-    /// Where it stands in its route.
-    pub(super) field: String,
+    pub(super) place: Place,
     /// `None` where the domain can't be read: it might be any that is open to the namespace.
     pub(super) domain: Option<DomainPattern>,
     pub(super) local_part: LocalPart,
     pub(super) sender: Option<SenderPattern>,
+}
+
+/// Where a match stands in its route.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The index of its rule.
+    pub(super) rule: usize,
+    /// Its index there.
+    pub(super) nth: usize,
+}
+
+/// As findings have it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "spec.rules[{}].matches[{}]", self.rule, self.nth)
+    }
 }
 
 impl Match {
@@ -63,7 +79,6 @@ pub(super) struct Rules<'a, 'c> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) gateway: &'c Usable<'a>,
     pub(super) faults: &'c Faults<'a>,
-    pub(super) written_backends: HashMap<&'a ObjectName, &'a MailBackend>,
     pub(super) known: &'c HashMap<&'a ObjectName, Option<Arc<Backend>>>,
     pub(super) policies: Policies<'a>,
     pub(super) rules: Vec<Arc<Rule>>,
@@ -135,8 +150,8 @@ impl<'a> Rules<'a, '_> {
         self.holdings.push(Vec::new());
         self.blockers.push(BTreeSet::new());
         let rule = self.add((route, label), UNREADABLE, RuleState::Unusable);
-        let anything =
-            Match { field: String::new(), domain: None, local_part: LocalPart::Unknown, sender: None };
+        let place = Place { rule: 0, nth: 0 };
+        let anything = Match { place, domain: None, local_part: LocalPart::Unknown, sender: None };
         Compiled { rule, matches: [anything].into() }
     }
 
@@ -147,16 +162,9 @@ impl<'a> Rules<'a, '_> {
         rule: &RouteRule,
         findings: &mut Findings,
     ) -> Common {
-        let at = format!("spec.rules[{index}]");
         let faults = self.faults.of(ApiKind::Route, attached.name);
-        let matches = self.matches(attached.name, rule, &at, faults, findings);
-        let in_matches = format!("{at}.matches[");
-        let concerns = |fault: &&Fault| {
-            let of_route =
-                !fault.field.starts_with("spec.rules[") && !fault.field.starts_with("spec.parentRefs[");
-            of_route || (fault.is_under(&at) && !fault.field.starts_with(&in_matches))
-        };
-        let sound = !faults.iter().any(|fault| concerns(&fault));
+        let matches = self.matches(attached.name, (index, rule), faults, findings);
+        let sound = !faults.iter().any(|fault| concerns(fault, index));
         let mut blockers = BTreeSet::new();
         let backends = self.backends(attached.name, (index, rule), &mut blockers, findings);
         Common { matches, backends: backends.filter(|_| sound), blockers }
@@ -165,18 +173,17 @@ impl<'a> Rules<'a, '_> {
     fn matches(
         &mut self,
         route: &ObjectName,
-        rule: &RouteRule,
-        at: &str,
+        (index, rule): (usize, &RouteRule),
         faults: &[Fault],
         findings: &mut Findings,
     ) -> Arc<[Match]> {
         let mut matches = Vec::with_capacity(rule.matches.len());
-        for (index, written) in rule.matches.iter().enumerate() {
-            let field = format!("{at}.matches[{index}]");
-            let faulty = faults.iter().any(|fault| fault.is_under(&field));
-            let read = read_match(written, field, faulty);
+        for (nth, written) in rule.matches.iter().enumerate() {
+            let place = Place { rule: index, nth };
+            let faulty = faults.iter().any(|fault| fault.is_under(&place.to_string()));
+            let read = read_match(written, place, faulty);
             if read.domain.is_none() && !faulty {
-                let field = format!("{}.recipient.domain", read.field);
+                let field = format!("{place}.recipient.domain");
                 findings.report((ApiKind::Route, route), Reason::Invalid, field, "is not a domain name");
             }
             if let Some(domain) = &read.domain
@@ -188,12 +195,8 @@ impl<'a> Rules<'a, '_> {
                     route.namespace,
                     self.gateway.name
                 );
-                findings.report(
-                    (ApiKind::Route, route),
-                    Reason::DomainNotDelegated,
-                    read.field.clone(),
-                    message,
-                );
+                let field = place.to_string();
+                findings.report((ApiKind::Route, route), Reason::DomainNotDelegated, field, message);
                 self.undelegated.push(Line::new((route, &rule.name), read, Standing::NotDelegated));
                 continue;
             }
@@ -304,28 +307,36 @@ impl<'a> Rules<'a, '_> {
     }
 
     fn weighted(&mut self, backend: &Arc<Backend>, weight: u32) -> Weighted {
-        let next = BackendId(u32::try_from(self.backends.len()).unwrap_or(u32::MAX));
-        let id = *self.ids.entry(backend.name.clone()).or_insert(next);
-        if id == next {
-            self.backends.push(Arc::clone(backend));
+        if let Some(id) = self.ids.get(&backend.name) {
+            return Weighted { backend: *id, weight };
         }
+        let id = BackendId(u32::try_from(self.backends.len()).unwrap_or(u32::MAX));
+        self.ids.insert(backend.name.clone(), id);
+        self.backends.push(Arc::clone(backend));
         Weighted { backend: id, weight }
     }
 }
 
+/// Whether a fault of a route makes a rule unusable; a match that is faulty does not.
+fn concerns(fault: &Fault, rule: usize) -> bool {
+    let of_route = !fault.field.starts_with("spec.rules[") && !fault.field.starts_with("spec.parentRefs[");
+    let at = format!("spec.rules[{rule}]");
+    of_route || (fault.is_under(&at) && !fault.field.starts_with(&format!("{at}.matches[")))
+}
+
 /// Reads a match. Of one that is faulty no more is believed than its domain.
-pub(super) fn read_match(written: &RouteMatch, field: String, faulty: bool) -> Match {
+pub(super) fn read_match(written: &RouteMatch, place: Place, faulty: bool) -> Match {
     let domain = delegation::pattern(&written.recipient.domain);
     let sender = written.sender.as_ref().map(sender);
     if faulty || matches!(sender, Some(None)) {
         let faulty_domain = domain.filter(|_| !written.recipient.domain.is_empty());
-        return Match { field, domain: faulty_domain, local_part: LocalPart::Unknown, sender: None };
+        return Match { place, domain: faulty_domain, local_part: LocalPart::Unknown, sender: None };
     }
     let local_part = match domain {
         Some(_) => local_part(written.recipient.local_part.as_ref(), written.recipient.subaddress),
         None => LocalPart::Unknown,
     };
-    Match { field, domain, local_part, sender: sender.flatten() }
+    Match { place, domain, local_part, sender: sender.flatten() }
 }
 
 /// A pattern for local parts.

@@ -21,21 +21,21 @@ pub struct Snapshot {
 
 /// Something for objects of each kind, by their names.
 #[derive(Debug, Clone, PartialEq)]
-struct ByKind<V>(Box<[BTreeMap<ObjectName, V>; ApiKind::ALL.len()]>);
+struct ByKind<V>(Box<[BTreeMap<Arc<ObjectName>, V>; ApiKind::ALL.len()]>);
 
 impl<V> ByKind<V> {
-    fn of(&self, kind: ApiKind) -> &BTreeMap<ObjectName, V> {
+    fn of(&self, kind: ApiKind) -> &BTreeMap<Arc<ObjectName>, V> {
         &self.0[kind as usize]
     }
 
-    fn of_mut(&mut self, kind: ApiKind) -> &mut BTreeMap<ObjectName, V> {
+    fn of_mut(&mut self, kind: ApiKind) -> &mut BTreeMap<Arc<ObjectName>, V> {
         &mut self.0[kind as usize]
     }
 
     /// By kind and name.
     fn all(&self) -> impl Iterator<Item = (ApiKind, &ObjectName, &V)> {
         let all = ApiKind::ALL.into_iter().zip(&*self.0);
-        all.flat_map(|(kind, of_kind)| of_kind.iter().map(move |(name, value)| (kind, name, value)))
+        all.flat_map(|(kind, of_kind)| of_kind.iter().map(move |(name, value)| (kind, &**name, value)))
     }
 }
 
@@ -79,13 +79,13 @@ impl Snapshot {
     ///
     /// There is one of its kind and name already; that one stays.
     pub fn insert(&mut self, object: Arc<Inspected>) -> Result<(), Duplicate> {
-        let (kind, name) = (object.kind(), ObjectName::new(object.namespace(), object.name()));
-        match self.objects.of_mut(kind).entry(name) {
+        let kind = object.kind();
+        match self.objects.of_mut(kind).entry(Arc::clone(object.name())) {
             Entry::Vacant(place) => {
                 place.insert(object);
                 Ok(())
             }
-            Entry::Occupied(held) => Err(Duplicate { kind, name: held.key().clone() }),
+            Entry::Occupied(held) => Err(Duplicate { kind, name: (**held.key()).clone() }),
         }
     }
 
@@ -98,7 +98,7 @@ impl Snapshot {
     /// could hold for; of a gateway there is no plan.
     pub fn insert_unreadable(&mut self, kind: ApiKind, name: ObjectName, problem: String) {
         self.objects.of_mut(kind).remove(&name);
-        self.unreadable.of_mut(kind).insert(name, problem);
+        self.unreadable.of_mut(kind).insert(name.into(), problem);
     }
 
     /// The objects that can't be read, by kind and name, and why.
@@ -113,7 +113,7 @@ impl Snapshot {
 
     /// The objects of a kind that can't be read, and why.
     pub(super) fn unreadable_of(&self, kind: ApiKind) -> impl Iterator<Item = (&ObjectName, &str)> {
-        self.unreadable.of(kind).iter().map(|(name, problem)| (name, problem.as_str()))
+        self.unreadable.of(kind).iter().map(|(name, problem)| (&**name, problem.as_str()))
     }
 
     pub(super) fn scope(&self) -> Scope {
@@ -204,7 +204,7 @@ impl Snapshot {
     }
 
     fn of_kind(&self, kind: ApiKind) -> impl Iterator<Item = (&ObjectName, &Object)> {
-        self.objects.of(kind).iter().map(|(name, object)| (name, &***object))
+        self.objects.of(kind).iter().map(|(name, object)| (&**name, &***object))
     }
 }
 

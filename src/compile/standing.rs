@@ -2,7 +2,7 @@
 //! to which a route is attached and by which parentRef, which rules can be used there, whether a policy
 //! holds for anything. Why it is so stands in the findings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::attach::Attached;
 use super::gateway::Usable;
@@ -15,7 +15,7 @@ pub struct Standings {
     /// Its listeners, as written; none where the gateway can't be used.
     pub listeners: Vec<Opening>,
     /// The routes that are attached to one of its listeners.
-    pub routes: BTreeMap<ObjectName, RouteStanding>,
+    pub routes: HashMap<ObjectName, RouteStanding>,
     /// By policy and the index of its targetRef: those whose target is there.
     pub policies: BTreeMap<ObjectName, BTreeMap<usize, Hold>>,
     /// The backends that were looked at: what is wrong with them stands in the findings.

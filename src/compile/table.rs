@@ -92,10 +92,10 @@ impl Tables<'_> {
                     "rule {} of MailRoute {} matches the same and goes first",
                     winner.name, winner.route
                 );
-                findings.report_shadowed(route, each.field.clone(), message, listeners);
+                findings.report_shadowed(route, each.place.to_string(), message, listeners);
             }
             Err(Rejected::BadPattern(message)) => {
-                let field = format!("{}.recipient.localPart", each.field);
+                let field = format!("{}.recipient.localPart", each.place);
                 findings.report((ApiKind::Route, route), Reason::Invalid, field, message);
                 let (domain, local_part) = (domain.clone(), LocalPart::Unknown);
                 // A second one of the same domain and rule says nothing new.

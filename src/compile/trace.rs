@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::attach::{self, Attached, By};
-use super::route::{self, Compiled, Match};
+use super::route::{self, Compiled, Match, Place};
 use super::snapshot::Snapshot;
 use crate::api::MailRoute;
 use crate::plan::ObjectName;
@@ -79,7 +79,8 @@ impl Line {
     }
 
     pub(super) fn new((route, rule): (&ObjectName, &str), read: Match, standing: Standing) -> Self {
-        let Match { field, domain, local_part, sender } = read;
+        let Match { place, domain, local_part, sender } = read;
+        let field = place.to_string();
         Self { route: route.clone(), rule: rule.to_owned(), field, domain, local_part, sender, standing }
     }
 }
@@ -126,8 +127,7 @@ pub(super) fn unattached<'a>(
         let rules = route.spec.rules.iter().enumerate();
         rules.flat_map(move |(index, rule)| {
             rule.matches.iter().enumerate().map(move |(nth, written)| {
-                let field = format!("spec.rules[{index}].matches[{nth}]");
-                let read = route::read_match(written, field, false);
+                let read = route::read_match(written, Place { rule: index, nth }, false);
                 Line::new((name, &rule.name), read, Standing::NotAttached)
             })
         })

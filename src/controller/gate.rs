@@ -17,10 +17,10 @@ use std::time::Instant;
 use super::hold::{self, HOLD, Verdict};
 use super::picture::{Picture, Published};
 use crate::api::{ApiKind, MailGateway};
-use crate::compile::{Origin, Snapshot, compile, select};
+use crate::compile::{Origin, Snapshot, compile_with_standings, select};
 use crate::plan::{ObjectName, Severity};
-use crate::source::wire;
-use crate::status::{self, Notice, Offer, Outcome};
+use crate::source::wire::Encoder;
+use crate::status::{Notice, Offer, Outcome};
 
 /// What was drawn, and what the next picture has to know of it.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub(super) struct Drawn {
     pub(super) picture: Option<Arc<Picture>>,
     /// Gateways of which something older is published than there is.
     pub(super) held: BTreeMap<ObjectName, Held>,
+    /// Those that have written the snapshot of each gateway.
+    encoders: BTreeMap<ObjectName, Encoder>,
 }
 
 /// A snapshot that waits.
@@ -51,13 +53,17 @@ impl Drawn {
 
 /// Draws the picture that follows `last`.
 pub(super) fn draw(last: &Drawn, snapshot: Arc<Snapshot>, now: Instant) -> Drawn {
-    let mut gate = Gate { last, now, gateways: BTreeMap::new(), held: BTreeMap::new() };
+    let mut gate =
+        Gate { last, now, gateways: BTreeMap::new(), held: BTreeMap::new(), encoders: BTreeMap::new() };
     let mut outcomes = BTreeMap::new();
     for name in snapshot.gateways() {
         let selection = select(&snapshot, name);
-        let compiled = compile(&selection, name, Origin::Cluster);
-        let offer = match compiled.plan {
-            Some(_) => gate.offer(name, &publishable(&selection, name, last.published(name))),
+        let compiled = compile_with_standings(&selection, name, Origin::Cluster);
+        let offer = match compiled.0.plan {
+            Some(_) => {
+                let new = gate.publishable(&selection, name);
+                gate.offer(name, &new)
+            }
             None => gate.keep(name, owner(&selection, name)),
         };
         outcomes.insert(name.clone(), Outcome::new(compiled, offer));
@@ -70,11 +76,10 @@ pub(super) fn draw(last: &Drawn, snapshot: Arc<Snapshot>, now: Instant) -> Drawn
             gate.withdraw(name, published);
         }
     }
-    let Gate { gateways, held, .. } = gate;
-    let wanted = Arc::new(status::wanted(&snapshot, &outcomes));
-    let mut notices = status::notices(&snapshot, &outcomes);
-    notices.extend(held.iter().map(|(name, held)| notice(name, &gateways[name], *held)));
-    Drawn { picture: Some(Arc::new(Picture { snapshot, gateways, wanted, notices })), held }
+    let Gate { gateways, held, encoders, .. } = gate;
+    let waiting = held.iter().map(|(name, held)| notice(name, &gateways[name], *held)).collect();
+    let picture = Picture::new(snapshot, gateways, outcomes, waiting);
+    Drawn { picture: Some(Arc::new(picture)), held, encoders }
 }
 
 /// Who may have a gateway's snapshot.
@@ -84,18 +89,6 @@ pub(super) fn service_account(gateway: &MailGateway) -> Option<&str> {
 
 pub(super) fn is_unreadable(snapshot: &Snapshot, gateway: &ObjectName) -> bool {
     snapshot.unreadable().any(|(kind, name, _)| kind == ApiKind::Gateway && name == gateway)
-}
-
-/// What can be published of a gateway as it is now; the very thing that is, where it says the same.
-fn publishable(selection: &Snapshot, name: &ObjectName, last: Option<&Arc<Published>>) -> Arc<Published> {
-    let encoded = wire::encode(selection, name);
-    if let Some(last) = last
-        && last.encoded.version == encoded.version
-    {
-        return with_owner(last, owner(selection, name));
-    }
-    let routes = selection.objects().filter(|(_, object)| object.kind() == ApiKind::Route).count();
-    Arc::new(Published { encoded, service_account: owner(selection, name), routes })
 }
 
 fn owner(snapshot: &Snapshot, name: &ObjectName) -> Option<String> {
@@ -134,9 +127,25 @@ struct Gate<'a> {
     now: Instant,
     gateways: BTreeMap<ObjectName, Arc<Published>>,
     held: BTreeMap<ObjectName, Held>,
+    encoders: BTreeMap<ObjectName, Encoder>,
 }
 
 impl Gate<'_> {
+    /// What can be published of a gateway as it is now; the very thing that is, where it says the same.
+    fn publishable(&mut self, selection: &Snapshot, name: &ObjectName) -> Arc<Published> {
+        let mut encoder = self.last.encoders.get(name).cloned().unwrap_or_default();
+        let encoded = encoder.encode(selection, name);
+        self.encoders.insert(name.clone(), encoder);
+        let owner = owner(selection, name);
+        if let Some(last) = self.last.published(name)
+            && last.encoded.version == encoded.version
+        {
+            return with_owner(last, owner);
+        }
+        let routes = selection.objects().filter(|(_, object)| object.kind() == ApiKind::Route).count();
+        Arc::new(Published { encoded, service_account: owner, routes })
+    }
+
     /// A gateway can be published: it is, or waits.
     fn offer(&mut self, name: &ObjectName, new: &Arc<Published>) -> Offer {
         let last = self.last.published(name);

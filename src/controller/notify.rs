@@ -6,6 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 use super::authority::Unpublished;
 use super::events::{Round, Teller, Told};
@@ -69,8 +70,14 @@ impl Notifier {
         let unpublished = self.unpublished.borrow_and_update().clone();
         let outdated = self.outdated.borrow_and_update().clone();
         let mut all = Vec::new();
-        if let Some(picture) = picture {
-            all.extend(picture.notices.iter().filter_map(|notice| {
+        // It may be the first to ask, and is answered unless the runtime ends.
+        let reported = spawn_blocking(move || {
+            picture.inspect(|picture| {
+                picture.report();
+            })
+        });
+        if let Ok(Some(picture)) = reported.await {
+            all.extend(picture.report().notices.iter().filter_map(|notice| {
                 let regarding = self.reference(notice.kind, &notice.name)?;
                 Some(Told { regarding, reason: notice.reason, note: notice.message.clone() })
             }));

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use crate::compile::Snapshot;
 use crate::metrics::Metrics;
 use crate::plan::ObjectName;
 use crate::source::wire::Encoded;
-use crate::status::{Notice, Wanted};
+use crate::status::{self, Notice, Outcome, Wanted};
 
 /// Where pictures come.
 pub type Pictures = watch::Receiver<Option<Arc<Picture>>>;
@@ -34,10 +34,20 @@ pub struct Picture {
     pub snapshot: Arc<Snapshot>,
     /// What is published of each gateway.
     pub gateways: BTreeMap<ObjectName, Arc<Published>>,
+    /// What became of each gateway that was compiled.
+    outcomes: BTreeMap<ObjectName, Outcome>,
+    /// What people should see of snapshots that wait.
+    waiting: Vec<Notice>,
+    report: OnceLock<Report>,
+}
+
+/// What there is to say of each object.
+#[derive(Debug, Clone)]
+pub(super) struct Report {
     /// What should stand in the status of each of our objects.
-    pub wanted: Arc<Vec<Wanted>>,
+    pub(super) wanted: Vec<Wanted>,
     /// What people should see as Events.
-    pub notices: Vec<Notice>,
+    pub(super) notices: Vec<Notice>,
 }
 
 /// What is published of one gateway.
@@ -66,6 +76,25 @@ pub(super) enum Known<'a> {
 }
 
 impl Picture {
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        gateways: BTreeMap<ObjectName, Arc<Published>>,
+        outcomes: BTreeMap<ObjectName, Outcome>,
+        waiting: Vec<Notice>,
+    ) -> Self {
+        Self { snapshot, gateways, outcomes, waiting, report: OnceLock::new() }
+    }
+
+    /// What there is to say of each object. Made when somebody first asks, which only the leader does, so
+    /// that no front-end waits for it; takes as long as compiling, so ask on a blocking thread.
+    pub(super) fn report(&self) -> &Report {
+        self.report.get_or_init(|| {
+            let (wanted, mut notices) = status::report(&self.snapshot, &self.outcomes);
+            notices.extend(self.waiting.iter().cloned());
+            Report { wanted, notices }
+        })
+    }
+
     pub(super) fn gateway(&self, name: &ObjectName) -> Known<'_> {
         if let Some(published) = self.gateways.get(name) {
             return Known::Published(published);

@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep_until};
 use self::patch::{Outcome, Patcher};
 use self::rest::{Key, Rest};
 use super::lease::Leadership;
-use super::picture::Pictures;
+use super::picture::{Picture, Pictures};
 use crate::api::status::Time;
 use crate::metrics::{Metrics, PatchResult};
 use crate::source::cluster::Cluster;
@@ -77,9 +77,9 @@ struct Desk {
     pictures: Pictures,
     metrics: Metrics,
     patcher: Patcher,
-    /// What the picture wants.
-    wanted: Arc<Vec<Wanted>>,
-    /// Those of it, by index, that do not stand there.
+    /// What says what should stand there.
+    picture: Option<Arc<Picture>>,
+    /// The objects where something else stands, by their index in the picture's report.
     pending: VecDeque<usize>,
     /// Objects whose write is under way.
     busy: HashSet<Key>,
@@ -95,7 +95,7 @@ impl Desk {
             pictures: writer.pictures.clone(),
             metrics: writer.metrics.clone(),
             patcher: Patcher::new(client),
-            wanted: Arc::default(),
+            picture: None,
             pending: VecDeque::new(),
             busy: HashSet::new(),
             rest: Rest::default(),
@@ -119,8 +119,7 @@ impl Desk {
                     if changed.is_err() {
                         return;
                     }
-                    let picture = self.pictures.borrow_and_update().clone();
-                    self.wanted = picture.map(|picture| Arc::clone(&picture.wanted)).unwrap_or_default();
+                    self.picture = self.pictures.borrow_and_update().clone();
                     self.survey().await;
                 }
                 changed = self.cluster.touched.changed() => {
@@ -142,13 +141,14 @@ impl Desk {
     /// Finds what does not stand there as it should.
     async fn survey(&mut self) {
         self.survey_at = None;
-        let (wanted, cluster, now) = (Arc::clone(&self.wanted), self.cluster.clone(), time());
+        let (picture, cluster, now) = (self.picture.clone(), self.cluster.clone(), time());
         let found = spawn_blocking(move || {
             let stands = |wanted: &Wanted| {
                 let object = cluster.latest(wanted.kind, &wanted.name);
                 object.is_none_or(|object| merge(&object, wanted, &now).is_none())
             };
-            let due = wanted.iter().enumerate().filter(|(_, wanted)| !stands(wanted));
+            let wanted = picture.iter().flat_map(|picture| &picture.report().wanted);
+            let due = wanted.enumerate().filter(|(_, wanted)| !stands(wanted));
             due.map(|(index, _)| index).collect()
         });
         // It fails only while the runtime ends.
@@ -165,8 +165,9 @@ impl Desk {
 
     /// The next write, made of what is known now.
     fn next_write(&mut self) -> Option<impl Future<Output = (Key, Outcome)> + Send + use<>> {
+        let picture = self.picture.clone()?;
         while let Some(index) = self.pending.pop_front() {
-            let Some(wanted) = self.wanted.get(index) else { continue };
+            let Some(wanted) = picture.report().wanted.get(index) else { continue };
             let key = (wanted.kind, wanted.name.clone());
             let Some(object) = self.cluster.latest(wanted.kind, &wanted.name) else { continue };
             let version = object.metadata().resource_version.clone().unwrap_or_default();

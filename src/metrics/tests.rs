@@ -1,6 +1,6 @@
 //! The catalogue: what is counted, and how it is rendered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::*;
@@ -183,7 +183,7 @@ fn series_go_with_their_object_and_leave_others_alone() {
     assert!(!text.contains(r#""mx""#) && !text.contains(r#""shop/inbound""#), "{text}");
     assert!(text.contains(r#"listener="other""#) && text.contains(r#"backend="shop/other""#), "{text}");
 
-    metrics.remove_route("shop/orders");
+    metrics.remove_routes(&HashSet::from(["shop/orders"]));
     assert!(!metrics.render().contains("shop/orders"));
 }
 

@@ -1,6 +1,6 @@
 //! What is served now: a plan, and the live backends it names. Swapped as one.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -36,13 +36,9 @@ impl Serving {
     /// and circuit, and so do verifications, with what they have heard; what was counted of clients
     /// stays; the series of routes and backends that are gone go.
     pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
-        let routes = |plan: &Plan| -> BTreeSet<Arc<str>> {
-            plan.rules.iter().map(|rule| Arc::clone(&rule.route_label)).collect()
-        };
-        let had = before.map_or_else(BTreeSet::new, |before| routes(&before.plan));
-        for route in had.difference(&routes(&plan)) {
-            metrics.remove_route(route);
-        }
+        let has: HashSet<&str> = plan.rules.iter().map(|rule| &*rule.route_label).collect();
+        let had = before.iter().flat_map(|before| &before.plan.rules).map(|rule| &*rule.route_label);
+        metrics.remove_routes(&had.filter(|route| !has.contains(route)).collect());
         let running = before.map_or(&[][..], |before| &before.backends);
         let backends = Live::adopt(&plan.backends, running, metrics);
         let counts = before.map_or_else(Arc::default, |before| Arc::clone(&before.counts));

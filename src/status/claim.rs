@@ -1,7 +1,7 @@
 //! One condition without its time, and the words in it.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use crate::plan::{Finding, Reason};
 
@@ -76,13 +76,14 @@ impl Claim {
 /// Ready, from what it takes: each with a word on where it stands, empty where that is plain.
 ///
 /// The first that is false says why it is not; if none is, the first that is not known.
-pub(super) fn ready(needed: &[(String, &Claim)]) -> Claim {
+pub(super) fn ready<P: Display>(needed: &[(P, &Claim)]) -> Claim {
     let of = |truth: Truth| needed.iter().find(|(_, claim)| claim.truth == truth);
     match of(Truth::False).or_else(|| of(Truth::Unknown)) {
         None => Claim::holds(READY, "nothing is wrong"),
         Some((place, claim)) => {
-            let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
-            let message = format!("{place}{}: {}", claim.kind, claim.message);
+            let place = place.to_string();
+            let parted = if place.is_empty() { "" } else { ": " };
+            let message = format!("{place}{parted}{}: {}", claim.kind, claim.message);
             Claim::new(READY, claim.truth, claim.reason, bounded(message, MAX_MESSAGE))
         }
     }

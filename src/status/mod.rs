@@ -22,10 +22,29 @@ mod policy;
 mod route;
 mod wanted;
 
+use std::collections::BTreeMap;
+
 pub use merge::{Status, merge};
-pub use notice::{Notice, notices};
+pub use notice::Notice;
 pub use outcome::{Offer, Outcome};
-pub use wanted::{Wanted, wanted};
+pub use wanted::Wanted;
+
+use crate::compile::Snapshot;
+use crate::plan::ObjectName;
+
+/// What should stand in the status of every object of ours that can be read, and what there is to see now:
+/// conflicts, shadowed matches, bad secrets, catch-alls without verification. Of the latter those that were
+/// there before are there again; who writes Events leaves them out.
+///
+/// `outcomes` has the gateways that were compiled; of the others nothing is known.
+pub fn report(
+    snapshot: &Snapshot,
+    outcomes: &BTreeMap<ObjectName, Outcome>,
+) -> (Vec<Wanted>, Vec<Notice>) {
+    let inspected = outcome::inspect(snapshot, outcomes);
+    let notices = notice::notices(outcomes, &inspected);
+    (wanted::wanted(snapshot, outcomes, inspected), notices)
+}
 
 /// Who writes our entries of `parents` and `ancestors`, as their `controllerName`.
 pub const CONTROLLER_NAME: &str = "mailchute.dev/controller";

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outcome::{self, Outcome};
+use super::outcome::Outcome;
 use crate::api::ApiKind;
-use crate::compile::Snapshot;
 use crate::plan::{Finding, ObjectName, Reason, Severity};
 
 /// What one Event says.
@@ -22,12 +21,10 @@ pub struct Notice {
     pub message: String,
 }
 
-/// What there is to see now: conflicts, shadowed matches, bad secrets, catch-alls without verification.
-/// Those that were there before are there again; who writes Events leaves them out.
-pub fn notices(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Notice> {
-    let of_gateways = outcomes.values().flat_map(|outcome| outcome.findings.iter().cloned());
-    let findings = of_gateways.chain(outcome::inspect(snapshot, outcomes));
-    let notices: BTreeSet<Notice> = findings.filter_map(|finding| notice(&finding)).collect();
+/// Each once, in order.
+pub(super) fn notices(outcomes: &BTreeMap<ObjectName, Outcome>, inspected: &[Finding]) -> Vec<Notice> {
+    let of_gateways = outcomes.values().flat_map(|outcome| &outcome.findings);
+    let notices: BTreeSet<Notice> = of_gateways.chain(inspected).filter_map(notice).collect();
     notices.into_iter().collect()
 }
 

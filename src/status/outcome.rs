@@ -1,6 +1,6 @@
 //! What became of one gateway: what compile had to say, and what front-ends are offered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::ApiKind;
@@ -53,8 +53,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// From what compile made of the gateway's [selection](crate::compile::select()). The plan is not kept.
-    pub fn new(compiled: Compiled, offer: Offer) -> Self {
-        Self { findings: compiled.findings, standings: compiled.standings, offer }
+    pub fn new((compiled, standings): (Compiled, Standings), offer: Offer) -> Self {
+        Self { findings: compiled.findings, standings, offer }
     }
 
     /// What there is to say about an object.
@@ -71,19 +71,16 @@ impl Outcome {
 /// What there is to say without any gateway, in the order of objects: about all but routes, backends and
 /// policies of which some outcome tells.
 pub(super) fn inspect(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Finding> {
-    let mut told: [BTreeSet<&ObjectName>; 3] = Default::default();
-    for Standings { routes, backends, policies, .. } in outcomes.values().map(|outcome| &outcome.standings) {
-        told[0].extend(routes.keys());
-        told[1].extend(backends);
-        told[2].extend(policies.keys());
-    }
+    let by_some = |name: &ObjectName, tells: fn(&Standings, &ObjectName) -> bool| {
+        outcomes.values().any(|outcome| tells(&outcome.standings, name))
+    };
     let mut rest = Snapshot::default();
     for (kind, name, object) in snapshot.shared_objects() {
         let is_told = match kind {
             ApiKind::Gateway => outcomes.contains_key(name),
-            ApiKind::Route => told[0].contains(name),
-            ApiKind::Backend => told[1].contains(name),
-            ApiKind::Policy => told[2].contains(name),
+            ApiKind::Route => by_some(name, |standings, name| standings.routes.contains_key(name)),
+            ApiKind::Backend => by_some(name, |standings, name| standings.backends.contains(name)),
+            ApiKind::Policy => by_some(name, |standings, name| standings.policies.contains_key(name)),
             ApiKind::Secret | ApiKind::ConfigMap | ApiKind::Service | ApiKind::Namespace => false,
         };
         if !is_told {

@@ -2,6 +2,7 @@
 //! PartiallyInvalid and mailchute.dev/Shadowed; Ready.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::claim::{
     ACCEPTED, Claim, PARTIALLY_INVALID, PENDING, PROGRAMMED, RESOLVED_REFS, SHADOWED, Truth, ready,
@@ -23,15 +24,26 @@ pub(super) fn status(picture: &Picture<'_>, name: &ObjectName, route: &MailRoute
         }
     }
     let claims = parents.iter().flat_map(|(parent, claims)| {
-        let gateway = compile::parent_name(parent, name);
-        let section = parent.section_name.as_ref().map(|section| format!(" {section}")).unwrap_or_default();
-        claims.iter().map(move |claim| (format!("MailGateway {gateway}{section}"), claim))
+        claims.iter().filter_map(move |claim| Some((Place { route: name, parent }, needed(claim)?)))
     });
-    let claims: Vec<(String, Claim)> =
-        claims.filter_map(|(place, claim)| Some((place, needed(claim)?))).collect();
-    let needed: Vec<(String, &Claim)> = claims.iter().map(|(place, claim)| (place.clone(), claim)).collect();
+    let claims: Vec<(Place<'_>, Claim)> = claims.collect();
+    let needed: Vec<(Place<'_>, &Claim)> = claims.iter().map(|(place, claim)| (*place, claim)).collect();
     let ready = ready(&needed);
     (vec![ready], Parts::Route { parents })
+}
+
+/// A parent, as Ready names it: put into words where something is wrong there.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    route: &'a ObjectName,
+    parent: &'a ParentRef,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MailGateway {}", compile::parent_name(self.parent, self.route))?;
+        self.parent.section_name.as_ref().map_or(Ok(()), |section| write!(f, " {section}"))
+    }
 }
 
 /// What a claim means for Ready: to be invalid in part is not to be ready.

@@ -69,10 +69,11 @@ impl<'a> Picture<'a> {
 }
 
 /// What should stand in the status of every object of ours that can be read.
-///
-/// `outcomes` has the gateways that were compiled; of the others nothing is known.
-pub fn wanted(snapshot: &Snapshot, outcomes: &BTreeMap<ObjectName, Outcome>) -> Vec<Wanted> {
-    let inspected = outcome::inspect(snapshot, outcomes);
+pub(super) fn wanted(
+    snapshot: &Snapshot,
+    outcomes: &BTreeMap<ObjectName, Outcome>,
+    inspected: Vec<Finding>,
+) -> Vec<Wanted> {
     let standings = || outcomes.values().map(|outcome| (outcome, &outcome.standings));
     let backends = standings()
         .flat_map(|(outcome, standings)| standings.backends.iter().map(move |name| (name, outcome)));

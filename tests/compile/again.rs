@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mailchute::api::ApiKind;
-use mailchute::compile::{Origin, Snapshot, compile, inspect, select};
-use mailchute::plan::ObjectName;
+use mailchute::compile::{Origin, Snapshot, Standings, compile_with_standings, inspect, select};
+use mailchute::plan::{Finding, ObjectName};
 
 use super::{inputs, render, snapshot};
 
@@ -24,16 +24,13 @@ fn without(whole: &Snapshot, left_out: (ApiKind, &ObjectName), shared: bool) -> 
 }
 
 /// All that is said of a snapshot.
-fn told(snapshot: &Snapshot) -> Vec<String> {
-    let mut told = vec![format!("{:?}", inspect(snapshot, Origin::Cluster))];
-    for gateway in snapshot.gateways() {
-        for snapshot in [snapshot, &select(snapshot, gateway)] {
-            let compiled = compile(snapshot, gateway, Origin::Cluster);
-            told.push(render::render(&compiled, &[]));
-            told.push(format!("{:?}", compiled.standings));
-        }
-    }
-    told
+fn told(snapshot: &Snapshot) -> (Vec<Finding>, Vec<(String, Standings)>) {
+    let of_gateway = |gateway: &ObjectName| {
+        let (compiled, standings) =
+            compile_with_standings(&select(snapshot, gateway), gateway, Origin::Cluster);
+        (render::render(&compiled, &[]), standings)
+    };
+    (inspect(snapshot, Origin::Cluster), snapshot.gateways().map(of_gateway).collect())
 }
 
 #[test]

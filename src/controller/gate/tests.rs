@@ -110,7 +110,7 @@ fn most_routes_gone_wait_for_a_minute() {
     assert_eq!(owner, Some("a-new.example.net"), "who may have it is as the gateway says now");
 
     let notices = |drawn: &Drawn| -> Vec<Notice> {
-        let notices = drawn.picture.iter().flat_map(|picture| &picture.notices);
+        let notices = drawn.picture.iter().flat_map(|picture| &picture.report().notices);
         notices.filter(|notice| notice.reason == "SnapshotHeld").cloned().collect()
     };
     assert!(notices(&first).is_empty());

@@ -76,7 +76,8 @@ impl Decoder {
         let mut decoded =
             Decoded { gateway, version: read.version, snapshot: Snapshot::of_gateway(), ignored };
         let mut known = HashMap::with_capacity(read.objects.len());
-        for text in read.objects.iter().map(|object| object.get()) {
+        for object in &read.objects {
+            let text = object.get();
             if text.len() > KEPT {
                 decoded.add(element(text)?)?;
                 continue;

@@ -1,6 +1,9 @@
 //! Objects → body, version and compressed body.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ring::digest::{Context, SHA256};
@@ -8,7 +11,7 @@ use serde::Serialize;
 
 use super::written::{Fingerprint, Written};
 use super::{SCHEMA, gzip};
-use crate::compile::Snapshot;
+use crate::compile::{Inspected, Snapshot};
 use crate::plan::ObjectName;
 
 /// Octets of the hash that stand in a version: enough that no two contents ever share one.
@@ -33,30 +36,80 @@ impl fmt::Debug for Encoded {
     }
 }
 
+/// Writes the snapshots of one gateway, one after the other: the text of an object that stood in the last
+/// one, this very object, is copied from there.
+#[derive(Clone, Default)]
+pub struct Encoder {
+    /// The last body.
+    body: Bytes,
+    /// Where each object stands in it, by its address, which is its own for as long as it is held.
+    places: Arc<HashMap<usize, Place>>,
+}
+
+/// An object, and where it stands.
+struct Place {
+    object: Arc<Inspected>,
+    octets: Range<usize>,
+}
+
+/// The number of objects only: the body holds Secrets.
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the texts of {} objects", self.places.len())
+    }
+}
+
 /// Writes the objects of one gateway: all that `snapshot` holds, which was selected before.
 pub fn encode(snapshot: &Snapshot, gateway: &ObjectName) -> Encoded {
-    let mut body = Body { octets: Vec::new(), digest: Context::new(&SHA256), hashed: 0 };
-    body.text(&format!("{{\"schema\":{SCHEMA},\"gateway\":"));
-    body.json(&gateway.to_string());
-    body.text(",\"objects\":[");
-    for (index, (_, object)) in snapshot.objects().enumerate() {
-        body.text(if index == 0 { "" } else { "," });
-        match Fingerprint::of(object) {
-            Some(fingerprint) => body.json_as(&Written(object), &fingerprint),
-            None => body.json(&Written(object)),
+    Encoder::default().encode(snapshot, gateway)
+}
+
+impl Encoder {
+    /// The same as [`encode()`], with less effort.
+    pub fn encode(&mut self, snapshot: &Snapshot, gateway: &ObjectName) -> Encoded {
+        let mut body = Body::new(self.body.len());
+        let mut places = HashMap::with_capacity(self.places.len());
+        body.text(&format!("{{\"schema\":{SCHEMA},\"gateway\":"));
+        body.json(&gateway.to_string());
+        body.text(",\"objects\":[");
+        for (index, (.., object)) in snapshot.shared_objects().enumerate() {
+            body.text(if index == 0 { "" } else { "," });
+            if let Some(fingerprint) = Fingerprint::of(object) {
+                body.json_as(&Written(object), &fingerprint);
+                continue;
+            }
+            let begin = body.octets.len();
+            match self.text(object) {
+                Some(text) => body.octets.extend_from_slice(text),
+                None => body.json(&Written(object)),
+            }
+            let place = Place { object: Arc::clone(object), octets: begin..body.octets.len() };
+            places.insert(address(object), place);
         }
+        body.text("],\"unreadable\":[");
+        for (index, (kind, name, problem)) in snapshot.unreadable().enumerate() {
+            body.text(if index == 0 { "" } else { "," });
+            let ObjectName { namespace, name } = name;
+            body.json(&Unreadable { kind: kind.name(), namespace, name, problem });
+        }
+        body.text("]");
+        let (version, mut octets) = body.finish();
+        octets.extend_from_slice(format!(",\"version\":\"{version}\"}}").as_bytes());
+        let gzip = gzip::deflate(&octets).into();
+        let body = Bytes::from(octets);
+        *self = Self { body: body.clone(), places: Arc::new(places) };
+        Encoded { version, body, gzip }
     }
-    body.text("],\"unreadable\":[");
-    for (index, (kind, name, problem)) in snapshot.unreadable().enumerate() {
-        body.text(if index == 0 { "" } else { "," });
-        let ObjectName { namespace, name } = name;
-        body.json(&Unreadable { kind: kind.name(), namespace, name, problem });
+
+    /// The text of an object, if this very one stands in the last body.
+    fn text(&self, object: &Arc<Inspected>) -> Option<&[u8]> {
+        let place = self.places.get(&address(object))?;
+        self.body.get(place.octets.clone())
     }
-    body.text("]");
-    let (version, mut octets) = body.finish();
-    octets.extend_from_slice(format!(",\"version\":\"{version}\"}}").as_bytes());
-    let gzip = gzip::deflate(&octets).into();
-    Encoded { version, body: octets.into(), gzip }
+}
+
+fn address(object: &Arc<Inspected>) -> usize {
+    Arc::as_ptr(object).addr()
 }
 
 #[derive(Serialize)]
@@ -76,6 +129,12 @@ struct Body {
 }
 
 impl Body {
+    /// A body that will probably be as long as the one before.
+    fn new(length: usize) -> Self {
+        let octets = Vec::with_capacity(length + length / 16);
+        Self { octets, digest: Context::new(&SHA256), hashed: 0 }
+    }
+
     fn text(&mut self, text: &str) {
         self.octets.extend_from_slice(text.as_bytes());
     }

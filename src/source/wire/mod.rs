@@ -24,7 +24,7 @@ mod gzip;
 mod written;
 
 pub use decode::{Decoded, Decoder, decode};
-pub use encode::{Encoded, encode};
+pub use encode::{Encoded, Encoder, encode};
 pub(super) use gzip::deflate;
 pub use gzip::inflate;
 

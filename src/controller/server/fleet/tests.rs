@@ -13,7 +13,7 @@ fn picture(version: &str) -> Picture {
     let encoded = Encoded { version: version.to_owned(), body: Bytes::new(), gzip: Bytes::new() };
     let published = Published { encoded, service_account: None, routes: 0 };
     let gateways = BTreeMap::from([(ObjectName::new("mail", "public"), Arc::new(published))]);
-    Picture { snapshot: Arc::default(), gateways, wanted: Arc::default(), notices: Vec::new() }
+    Picture::new(Arc::default(), gateways, BTreeMap::new(), Vec::new())
 }
 
 fn asked(in_use: &str, refused: Option<&str>) -> Asked {
