@@ -81,15 +81,8 @@ fn postfix() -> Postfix {
 
 fn front_end(postfix: &Postfix) -> FrontEnd {
     let port = free_port();
-    let (host, its) = (postfix.address.ip(), postfix.address.port());
-    let manifests = Manifests::listening(port).document(&format!(
-        "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {{name: all}}\nspec:\n  \
-         parentRefs: [{{name: public}}]\n  rules:\n  - name: only\n    \
-         matches: [{{recipient: {{domain: example.org}}}}]\n    delivery: {{backendRefs: [{{name: all}}]}}\n---\n\
-         apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {{name: all}}\nspec: \
-         {{smtp: {{host: {host}, port: {its}, tls: Disabled}}}}"
-    ));
-    FrontEnd::start(port, &manifests, &[])
+    let target = ("smtp", postfix.address, "tls: Disabled");
+    FrontEnd::start(port, &Manifests::listening(port).relayed_with(target, "", ""), &[])
 }
 
 fn judge(messages_sent: usize, kills: usize, ledger: &Ledger, postfix: &Postfix) {

@@ -62,17 +62,10 @@ fn settings(at: &str, address: SocketAddr) -> String {
 }
 
 fn front_end(dovecot: &Dovecot, authority: &Authority, listener: &str) -> FrontEnd {
-    let (port, its) = (free_port(), dovecot.address.port());
+    let port = free_port();
     let manifests = Manifests::listening_with(port, listener)
         .secret("ca", "Opaque", &[("ca.crt", &authority.pem())])
-        .document(&format!(
-            "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {{name: all}}\nspec:\n  \
-             parentRefs: [{{name: public}}]\n  rules:\n  - name: only\n    \
-             matches: [{{recipient: {{domain: example.org}}}}]\n    \
-             delivery: {{backendRefs: [{{name: all}}], retry: {{attempts: 0}}}}\n---\n\
-             apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {{name: all}}\nspec: \
-             {{lmtp: {{host: 127.0.0.1, port: {its}, caSecretRef: {{name: ca}}}}}}"
-        ));
+        .relayed("lmtp", dovecot.address, "caSecretRef: {name: ca}");
     FrontEnd::start(port, &manifests, &[])
 }
 

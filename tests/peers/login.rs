@@ -26,18 +26,11 @@ fn submission(authority: &Authority, hash: &str, backend: SocketAddr) -> FrontEn
 }
 
 fn front_end(relay: &FrontEnd, authority: &Authority, password: &str) -> FrontEnd {
-    let (port, its) = (free_port(), relay.smtp.port());
+    let port = free_port();
     let manifests = Manifests::listening(port)
         .secret("ca", "Opaque", &[("ca.crt", &authority.pem())])
         .secret("login", "kubernetes.io/basic-auth", &[("username", "user"), ("password", password)])
-        .document(&format!(
-            "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {{name: all}}\nspec:\n  \
-             parentRefs: [{{name: public}}]\n  rules:\n  - name: only\n    \
-             matches: [{{recipient: {{domain: example.org}}}}]\n    \
-             delivery: {{backendRefs: [{{name: all}}], retry: {{attempts: 0}}}}\n---\n\
-             apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {{name: all}}\nspec: \
-             {{smtp: {{host: 127.0.0.1, port: {its}, caSecretRef: {{name: ca}}, authSecretRef: {{name: login}}}}}}"
-        ));
+        .relayed("smtp", relay.smtp, "caSecretRef: {name: ca}, authSecretRef: {name: login}");
     FrontEnd::start(port, &manifests, &[])
 }
 

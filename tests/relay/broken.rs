@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use super::{MESSAGE, USUAL, front_end_with, send, sender};
+use super::{CLEAR, MESSAGE, USUAL, front_end_with, send, sender};
 use crate::support::client::{Client, stuffed};
 use crate::support::front_end::FrontEnd;
 use crate::support::relay::{Act, Relay};
@@ -70,7 +70,7 @@ fn each_fault_has_its_reply() {
         (chunking, "MESSAGE", Act::Say("550 5.7.1 No"), Message, "550 5.7.1 No"),
     ] {
         let relay = Relay::but(capabilities, &[(said, act.clone())]);
-        let front_end = front_end_with(&relay, "", ", timeouts: {total: 3s}");
+        let front_end = front_end_with(&relay, "", "timeouts: {total: 3s}");
         let reply = heard(&front_end, shows);
         assert!(reply.starts_with(begins), "{act:?} to {said}: {reply}");
         assert!(relay.messages().is_empty(), "{said}");
@@ -89,7 +89,7 @@ fn a_relay_that_hangs_costs_the_time_limit_and_is_left() {
         ("MESSAGE", Shows::Message),
     ] {
         let relay = Relay::but(USUAL, &[(said, Act::Hang)]);
-        let front_end = front_end_with(&relay, "", ", timeouts: {total: 1s}");
+        let front_end = front_end_with(&relay, "", "timeouts: {total: 1s}");
         let began = Instant::now();
         let reply = heard(&front_end, shows);
         let took = began.elapsed();
@@ -105,7 +105,7 @@ fn a_relay_that_hangs_costs_the_time_limit_and_is_left() {
 #[test]
 fn a_relay_that_takes_the_message_for_commands_has_not_taken_it() {
     let relay = Relay::but(USUAL, &[("DATA", Act::Say("354 go"))]);
-    let front_end = front_end_with(&relay, "", ", timeouts: {total: 1s}");
+    let front_end = front_end_with(&relay, "", "timeouts: {total: 1s}");
     let mut client = sender(&front_end);
     client.expect("RCPT TO:<b@example.org>", 250);
     let reply = send(&mut client, MESSAGE);
@@ -118,7 +118,7 @@ fn nobody_there_is_told_at_the_recipient() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let port = crate::support::manifests::free_port();
     let manifests = crate::support::manifests::Manifests::listening(port);
-    let front_end = FrontEnd::start(port, &manifests.document(&super::to_kind("smtp", gone, "", "")), &[]);
+    let front_end = FrontEnd::start(port, &manifests.relayed("smtp", gone, CLEAR), &[]);
     let refusal = sender(&front_end).expect("RCPT TO:<b@example.org>", 451);
     assert!(refusal.text().starts_with("4.4.1 "), "{refusal:?}");
     front_end.wait_for_metric(&["mailchute_delivery_attempts_total", "\"unreachable\""], 1.0);
@@ -127,7 +127,7 @@ fn nobody_there_is_told_at_the_recipient() {
 #[test]
 fn a_relay_that_is_down_is_left_alone_before_any_body_is_sent() {
     let relay = Relay::but(USUAL, &[("CONNECT", Act::Close)]);
-    let front_end = front_end_with(&relay, ", circuit: {consecutiveFailures: 2, openFor: 1s}", "");
+    let front_end = front_end_with(&relay, "circuit: {consecutiveFailures: 2, openFor: 1s}", "");
     for _ in 0..2 {
         sender(&front_end).expect("RCPT TO:<b@example.org>", 451);
     }
@@ -141,7 +141,7 @@ fn a_relay_that_is_down_is_left_alone_before_any_body_is_sent() {
 #[test]
 fn a_word_on_recipients_never_opens_the_circuit() {
     let relay = Relay::but(USUAL, &[("RCPT TO:<x", Act::Say("550 5.1.1 no"))]);
-    let front_end = front_end_with(&relay, ", circuit: {consecutiveFailures: 1, openFor: 30s}", "");
+    let front_end = front_end_with(&relay, "circuit: {consecutiveFailures: 1, openFor: 30s}", "");
     let mut client = sender(&front_end);
     for _ in 0..3 {
         client.expect("RCPT TO:<x@example.org>", 550);

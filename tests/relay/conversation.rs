@@ -1,6 +1,6 @@
 //! The relay's word on each recipient is the reply to it; what the client drops is dropped there.
 
-use super::{MESSAGE, SENDER, USUAL, front_end, front_end_with, send, sender, to_kind};
+use super::{CLEAR, MESSAGE, SENDER, USUAL, front_end, front_end_with, send, sender};
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -140,7 +140,7 @@ fn a_message_that_is_refused_here_is_none_there() {
 #[test]
 fn disconnect_behind_the_final_dot_does_not_cancel_the_delivery() {
     let relay = Relay::but_once(USUAL, "DATA", Act::Hang);
-    let front_end = front_end_with(&relay, "", ", timeouts: {total: 2s}");
+    let front_end = front_end_with(&relay, "", "timeouts: {total: 2s}");
     let mut client = sender(&front_end);
     client.expect("RCPT TO:<b@example.org>", 250);
     client.expect("DATA", 354);
@@ -163,7 +163,7 @@ fn a_sender_is_counted_once_for_a_transaction() {
     let policy = "apiVersion: mailchute.dev/v1alpha1\nkind: RecipientPolicy\nmetadata: {name: few}\nspec:\n  \
                   targetRefs: [{kind: MailRoute, name: all}]\n  limits: {perSender: {messagesPerMinute: 1}}";
     let port = free_port();
-    let manifests = Manifests::listening(port).document(&to_kind("smtp", relay.address, "", ""));
+    let manifests = Manifests::listening(port).relayed("smtp", relay.address, CLEAR);
     let front_end = FrontEnd::start(port, &manifests.document(policy), &[]);
     let mut client = sender(&front_end);
     client.expect("RCPT TO:<x@example.org>", 550);

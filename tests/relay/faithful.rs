@@ -1,6 +1,6 @@
 //! What arrives is our prefix and then exactly the octets that were sent; what was asked is said.
 
-use super::{MESSAGE, USUAL, front_end, send, sender, to_kind};
+use super::{CLEAR, MESSAGE, USUAL, front_end, send, sender};
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -89,7 +89,7 @@ fn a_return_path_that_came_stays_and_what_is_missing_is_added_for_those_who_subm
             submission,
             "profile: Submission, tls: {mode: Disabled}, auth: {mode: Disabled}",
         )
-        .document(&to_kind("smtp", relay.address, "", ""));
+        .relayed("smtp", relay.address, CLEAR);
     let _front_end = FrontEnd::start(mx, &manifests, &[]);
     let message = b"Return-Path: <x@y.example>\r\nSubject: s\r\n\r\n";
     for (port, fields) in [(mx, &["Received"][..]), (submission, &["Received", "Message-ID", "Date"])] {

@@ -1,6 +1,6 @@
 //! The kind `lmtp`: a reply for each recipient, told where the client can hear it.
 
-use super::{MESSAGE, SENDER, to_kind};
+use super::{CLEAR, MESSAGE, SENDER};
 use crate::support::client::{Client, stuffed};
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -12,7 +12,7 @@ const MIXED: &str = "250 2.0.0 <a@example.org> saved\r\n552 5.2.2 <b@example.org
 fn front_end(relay: &Relay, listener: &str) -> FrontEnd {
     let port = free_port();
     let manifests = Manifests::listening_with(port, listener);
-    FrontEnd::start(port, &manifests.document(&to_kind("lmtp", relay.address, "", "")), &[])
+    FrontEnd::start(port, &manifests.relayed("lmtp", relay.address, CLEAR), &[])
 }
 
 /// Sends to both over LMTP; gives what each was told.

@@ -1,6 +1,6 @@
 //! Behind the domain `*` a relay works only for those who have signed in.
 
-use super::{MESSAGE, SENDER, USUAL, send, to_kind};
+use super::{CLEAR, MESSAGE, SENDER, USUAL, send};
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -14,14 +14,14 @@ fn nobody_is_an_open_relay() {
     let relay = Relay::good(USUAL);
     let (mx, submission) = (free_port(), free_port());
     let signed_in = "profile: Submission, tls: {mode: Disabled}, auth: {mode: Require, allowPlaintext: true}";
-    let anywhere = to_kind("smtp", relay.address, "", "").replace("domain: example.org", "domain: \"*\"");
     let manifests = Manifests::listening(mx)
         .listener("offer", free_port(), "auth: {mode: Offer, allowPlaintext: true}")
         .listener("submission", submission, signed_in)
         .users(&[("ann", PENCIL)])
-        .document(&anywhere);
+        .relayed("smtp", relay.address, CLEAR);
     let any = "  - {name: \"*\", allowedRoutes: {namespaces: {from: All}}}\n";
     let yaml = manifests.yaml().replace("  domains:\n", &format!("  domains:\n{any}"));
+    let yaml = yaml.replace("recipient: {domain: example.org}", "recipient: {domain: \"*\"}");
     let front_end = FrontEnd::start_with(mx, &yaml, &[]);
     for recipient in ["b@elsewhere.example", "Postmaster"] {
         let mut client = Client::greeted(front_end.smtp);

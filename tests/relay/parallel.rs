@@ -8,7 +8,7 @@ use crate::support::relay::Relay;
 #[test]
 fn at_the_cap_a_recipient_waits_for_a_place() {
     let relay = Relay::good(USUAL);
-    let front_end = front_end_with(&relay, ", limits: {maxInFlight: 2}", ", timeouts: {total: 2s}");
+    let front_end = front_end_with(&relay, "limits: {maxInFlight: 2}", "timeouts: {total: 2s}");
     let mut busy: Vec<_> = (0..2).map(|_| sender(&front_end)).collect();
     for client in &mut busy {
         client.expect("RCPT TO:<b@example.org>", 250);
@@ -27,7 +27,7 @@ fn at_the_cap_a_recipient_waits_for_a_place() {
 #[test]
 fn who_waits_too_long_for_a_place_is_deferred() {
     let relay = Relay::good(USUAL);
-    let front_end = front_end_with(&relay, ", limits: {maxInFlight: 1}", ", timeouts: {total: 3s}");
+    let front_end = front_end_with(&relay, "limits: {maxInFlight: 1}", "timeouts: {total: 3s}");
     let mut busy = sender(&front_end);
     busy.expect("RCPT TO:<b@example.org>", 250);
     let mut waiting = sender(&front_end);
@@ -53,7 +53,7 @@ fn who_waits_too_long_for_a_place_is_deferred() {
 #[test]
 fn fifty_senders_share_the_sessions_of_the_most_at_a_time() {
     let relay = Relay::good(USUAL);
-    let front_end = front_end_with(&relay, ", limits: {maxInFlight: 8}", "");
+    let front_end = front_end_with(&relay, "limits: {maxInFlight: 8}", "");
     std::thread::scope(|scope| {
         for _ in 0..50 {
             scope.spawn(|| {

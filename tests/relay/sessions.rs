@@ -85,7 +85,7 @@ fn who_is_not_taken_again_keeps_the_others_from_a_lie() {
 #[test]
 fn a_silent_sender_gives_its_session_to_others_and_goes_on_with_another() {
     let relay = Relay::good(USUAL);
-    let front_end = front_end_with(&relay, ", limits: {maxInFlight: 1}", ", timeouts: {total: 1s}");
+    let front_end = front_end_with(&relay, "limits: {maxInFlight: 1}", "timeouts: {total: 1s}");
     let mut silent = sender(&front_end);
     silent.expect("RCPT TO:<b@example.org>", 250);
     // It has the only place, for as long as a delivery may take.

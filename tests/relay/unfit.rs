@@ -1,6 +1,6 @@
 //! What the relay can't take is refused truthfully, never re-encoded.
 
-use super::{MESSAGE, SENDER, front_end, send, sender, to_kind};
+use super::{CLEAR, MESSAGE, SENDER, front_end, send, sender};
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -89,12 +89,11 @@ fn a_size_over_the_relays_is_refused_when_it_is_known() {
 fn bare_newlines_are_never_relayed() {
     let relay = Relay::good(&["8BITMIME", "CHUNKING", "PIPELINING"]);
     let port = free_port();
-    let manifests = Manifests::listening_with(port, "connection: {bareNewlines: Pass}").document(&to_kind(
+    let manifests = Manifests::listening_with(port, "connection: {bareNewlines: Pass}").relayed(
         "smtp",
         relay.address,
-        "",
-        "",
-    ));
+        CLEAR,
+    );
     let front_end = FrontEnd::start(port, &manifests, &[]);
     for message in [&b"A: b\r\n\r\n\n.\r\n"[..], b"A: b\r\n\r\nx\ry\r\n", b"A: b\n\r\n"] {
         let mut client = sender(&front_end);

@@ -34,15 +34,11 @@ fn postfix(authority: &Authority, name: &str, settings: &str) -> Postfix {
 }
 
 fn manifests(port: u16, postfix: &Postfix, authority: &Authority, tls: &str) -> Manifests {
-    let (host, its) = (postfix.address.ip(), postfix.address.port());
-    Manifests::listening(port).secret("ca", "Opaque", &[("ca.crt", &authority.pem())]).document(&format!(
-        "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {{name: all}}\nspec:\n  \
-         parentRefs: [{{name: public}}]\n  rules:\n  - name: only\n    \
-         matches: [{{recipient: {{domain: example.org}}}}]\n    \
-         delivery: {{backendRefs: [{{name: all}}], retry: {{attempts: 0}}}}\n---\n\
-         apiVersion: mailchute.dev/v1alpha1\nkind: MailBackend\nmetadata: {{name: all}}\nspec: \
-         {{smtp: {{host: {host}, port: {its}, tls: {tls}, caSecretRef: {{name: ca}}}}}}"
-    ))
+    Manifests::listening(port).secret("ca", "Opaque", &[("ca.crt", &authority.pem())]).relayed(
+        "smtp",
+        postfix.address,
+        &format!("tls: {tls}, caSecretRef: {{name: ca}}"),
+    )
 }
 
 fn front_end(postfix: &Postfix, authority: &Authority, tls: &str) -> FrontEnd {
