@@ -13,6 +13,7 @@
 //! | `202` | the gateway's relay has taken the notification: `{"notification": "<its id>"}` |
 //! | `400` | the body is not the JSON above, or the token is no token |
 //! | `403` | the token was sealed with another key or by another gateway, or was changed |
+//! | `408` | the body did not come within 10 s |
 //! | `409` | nobody may be told: null reverse-path, our own address, nobody vouches for it, NOTIFY without FAILURE |
 //! | `410` | the token is older than five days |
 //! | `413` | the body is larger than 128 KiB |

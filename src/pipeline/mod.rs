@@ -22,7 +22,7 @@ pub mod bounce;
 pub mod budget;
 mod deliver;
 pub mod entry;
-pub mod notify;
+mod notify;
 pub mod outcome;
 pub mod peer;
 pub mod recipient;

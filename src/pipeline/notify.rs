@@ -4,6 +4,8 @@
 //! A refusal is settled before the reply is given: by a notification that the relay has taken, or because
 //! its sender wants to hear nothing of it. What is not settled makes the reply `451`.
 
+use bytes::Bytes;
+
 use super::outcome::{self, Settled, Telling};
 use crate::backend::{Delivery, Notifier, Outcome};
 use crate::mail::header::{Header, slices};
@@ -12,6 +14,9 @@ use crate::plan::{Backend, OnPartial, Target};
 use crate::policy::bounce::{Facts, is_answer};
 use crate::smtp::reply::{Class, Reply};
 use crate::stamp::dsn::{About, Action, Reported, Status};
+
+/// Octets of a header that are looked at: more than are ever returned.
+const MAX_HEADER: usize = 64 * 1024;
 
 /// Who may be told, and what of.
 pub(super) struct Notices<'a> {
@@ -27,33 +32,37 @@ impl Notices<'_> {
     pub(super) async fn settle(&self, delivery: &Delivery, outcomes: &[Outcome]) -> Settled {
         let recipients = &delivery.envelope.recipients;
         let refused = self.refused_in_part(outcomes);
-        let replies: Vec<(usize, Reply)> = refused
+        let failed: Vec<(&Recipient, Reply)> = refused
             .iter()
-            .filter(|at| recipients.get(**at).is_some_and(|recipient| wants_failures(recipient.dsn.notify)))
-            .filter_map(|at| Some((*at, outcome::failed(outcomes.get(*at)?.as_ref().err()?))))
+            .filter_map(|at| Some((recipients.get(*at)?, outcomes.get(*at)?.as_ref().err()?)))
+            .filter(|(recipient, _)| wants_failures(recipient.dsn.notify))
+            .map(|(recipient, failure)| (recipient, outcome::failed(failure)))
             .collect();
-        let passed_on = || {
-            let each = recipients.iter().zip(outcomes);
-            each.filter(|(recipient, outcome)| {
-                wants_success(recipient) && outcome.as_ref().is_ok_and(|receipt| !receipt.notifies)
-            })
-        };
-        // Unless all that was refused is settled, nobody is told that anything was passed on.
-        let positive =
-            outcomes.iter().enumerate().all(|(at, outcome)| outcome.is_ok() || refused.contains(&at));
-        let passed_on: Vec<&Recipient> = match positive || self.telling == Telling::Each {
-            true => passed_on().map(|(each, _)| each).collect(),
-            false => Vec::new(),
-        };
-        if replies.is_empty() && passed_on.is_empty() {
+        let passed_on = self.passed_on(delivery, outcomes, refused.len());
+        if failed.is_empty() && passed_on.is_empty() {
             return Settled::these(refused);
         }
-        let sent = self.send(delivery, &replies, &passed_on).await;
-        match (sent, replies.is_empty()) {
-            // The message is where it was to go: that nobody hears so is no reason to send it again.
-            (_, true) | (true, false) => Settled::these(refused),
-            (false, false) => Settled::default(),
+        let told = self.send(delivery, &failed, &passed_on).await;
+        // That nobody hears of a message that is where it was to go is no reason to send it again.
+        if told || failed.is_empty() { Settled::these(refused) } else { Settled::default() }
+    }
+
+    /// Those who have the message and whose sender wants to know, unless the backend tells it. Where the message
+    /// comes again for others, nobody is told yet.
+    fn passed_on<'d>(
+        &self,
+        delivery: &'d Delivery,
+        outcomes: &[Outcome],
+        settled: usize,
+    ) -> Vec<&'d Recipient> {
+        let confirmed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        if self.telling == Telling::Once && confirmed + settled < outcomes.len() {
+            return Vec::new();
         }
+        let each = delivery.envelope.recipients.iter().zip(outcomes);
+        let unheard = |outcome: &Outcome| outcome.as_ref().is_ok_and(|receipt| !receipt.notifies);
+        let asked = each.filter(|(recipient, outcome)| wants_success(recipient) && unheard(outcome));
+        asked.map(|(recipient, _)| recipient).collect()
     }
 
     /// Those that were refused for good where others have the message, the client hears but one reply, and
@@ -72,7 +81,13 @@ impl Notices<'_> {
         if some && known { places.map(|(at, _)| at).collect() } else { Vec::new() }
     }
 
-    async fn send(&self, delivery: &Delivery, refused: &[(usize, Reply)], passed_on: &[&Recipient]) -> bool {
+    /// Whether the relay has a notification of all these.
+    async fn send(
+        &self,
+        delivery: &Delivery,
+        failed: &[(&Recipient, Reply)],
+        passed_on: &[&Recipient],
+    ) -> bool {
         let (envelope, message) = (&delivery.envelope, &delivery.message);
         let facts =
             Facts { sender: &envelope.reverse_path, vouched: self.vouched, answer: is_answer(message) };
@@ -81,21 +96,21 @@ impl Notices<'_> {
             Target::Smtp(relay) | Target::Lmtp(relay) => Some(relay.host.as_str()),
             _ => None,
         };
-        let texts: Vec<String> = refused.iter().map(|(_, reply)| reply.to_string()).collect();
-        let failed = refused.iter().zip(&texts).filter_map(|((at, reply), text)| {
+        let texts: Vec<String> = failed.iter().map(|(_, reply)| reply.to_string()).collect();
+        let failed = failed.iter().zip(&texts).map(|((recipient, reply), text)| {
             let status = reply.enhanced().and_then(|code| Status::parse(&code));
-            Some(Reported {
+            Reported {
                 action: Action::Failed,
                 status: status.unwrap_or(Status::FAILED),
                 diagnostic: Some(text),
                 remote,
-                ..passed(envelope.recipients.get(*at)?)
-            })
+                ..passed(recipient)
+            }
         });
         let relayed = passed_on.iter().map(|recipient| passed(recipient));
         let recipients: Vec<Reported<'_>> = failed.chain(relayed).collect();
-        let end = Header::read(message, "").end;
-        let header: Vec<bytes::Bytes> = slices(message, 0..end).collect();
+        let end = Header::read(message, "").end.min(MAX_HEADER);
+        let header: Vec<Bytes> = slices(message, 0..end).collect();
         let about = About {
             id: delivery.id,
             received_at: delivery.received_at,
@@ -120,7 +135,7 @@ fn passed(recipient: &Recipient) -> Reported<'_> {
 }
 
 /// RFC 3461 §4.1: without NOTIFY, failures are told.
-pub(crate) fn wants_failures(notify: Option<Notify>) -> bool {
+pub(super) fn wants_failures(notify: Option<Notify>) -> bool {
     notify.is_none_or(|notify| notify.failure)
 }
 

@@ -53,8 +53,9 @@ fn an_application_has_the_sender_told() {
     let bounces = SocketAddr::from((address_of(node, "mailchute-public-bounces", mail), 80));
     let told = node.inside().enter(|| ask(bounces, &token, &unknown("bob@example.net")));
     assert_eq!(told.status, 202, "{told:?}");
-    let notification =
-        inbox(node, home, "/api/v1/messages", |messages| find(messages, "Your message could not be delivered"));
+    let notification = inbox(node, home, "/api/v1/messages", |messages| {
+        find(messages, "Your message could not be delivered")
+    });
     assert_eq!(notification["mailFrom"], "<>");
     assert_eq!(notification["rcptTo"][0], "alice@client.example");
     release.uninstall();

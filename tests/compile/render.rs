@@ -56,8 +56,12 @@ fn gateway(out: &mut String, plan: &Plan) {
     if let Some(bounces) = &gateway.bounces {
         let (relay, seal, senders) = (&bounces.relay, &bounces.seal, bounces.suppression.senders);
         let (host, port) = (&relay.host, relay.port);
-        writeln!(out, "bounces: {{relay: \"{host}:{port}\", tls: {:?}, keys: {seal:?}, senders: {senders:?}}}", relay.tls)
-            .unwrap();
+        writeln!(
+            out,
+            "bounces: {{relay: \"{host}:{port}\", tls: {:?}, keys: {seal:?}, senders: {senders:?}}}",
+            relay.tls
+        )
+        .unwrap();
     }
     let domains = gateway.domains.iter().map(|delegation| {
         let name = match &delegation.domain {

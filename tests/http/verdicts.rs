@@ -25,7 +25,8 @@ async fn a_document_counts_with_any_status() {
         let no = r#"{"version":1,"reply":{"code":550,"enhancedCode":"5.7.1","text":"Not accepted here"}}"#;
         assert_eq!(outcome(document(status, no)).await, refused("550 5.7.1 Not accepted here"), "{status}");
         let yes = r#"{"version":1,"reply":{"code":250,"text":"Mine"},"queueId":"q1"}"#;
-        let receipt = Receipt { queue_id: Some("q1".to_owned()), text: Some("Mine".to_owned()), notifies: false };
+        let receipt =
+            Receipt { queue_id: Some("q1".to_owned()), text: Some("Mine".to_owned()), notifies: false };
         assert_eq!(outcome(document(status, yes)).await, Ok(receipt), "{status}");
     }
 }
