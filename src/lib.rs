@@ -1,7 +1,7 @@
 //! Mailchute: the front door for mail in a Kubernetes cluster. This page is the guide to its code.
 //!
 //! ```text
-//!      SMTP                                                              HTTP
+//!      SMTP                                                          HTTP, NATS
 //!  ───────────▶ server ──▶ smtp (engine) ──▶ pipeline ──▶ backend ───────────▶ application
 //!  ◀─────────── 250 / 4xx / 5xx ◀──────────── outcome ◀── receipt ◀───────────
 //!                                               ▲
@@ -43,8 +43,8 @@
 //!
 //! | | what always holds | held by |
 //! | --- | --- | --- |
-//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/chaos/kill.rs`, `tests/cluster/rollout.rs` |
-//! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `client::http::http2`, `tests/http/http2.rs` |
+//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/chaos/kill.rs`, `tests/cluster/rollout.rs`, `tests/nats/chaos.rs` |
+//! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `client::http::http2`, `tests/http/http2.rs`, `client::nats`, `tests/nats/outage.rs` |
 //! | 3 | a backend receives our prefix and then exactly the octets sent, less whole fields that are named | `tests/byte_exact.rs`, `stamp::tests` |
 //! | 4 | data ends only at CRLF `.` CRLF, or after the announced octets | `tests/smtp/smuggling_*` |
 //! | 5 | memory for messages never exceeds the byte budget, and an idle connection holds little | `tests/wire/memory.rs`, `pipeline::budget`, `tests/bench/load` |
@@ -53,7 +53,7 @@
 //! | 8 | an unknown or missing configuration answers `451`; only a compiled decision answers `5xx` | `tests/compile`, `pipeline::recipient` |
 //! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml` |
 //! | 10 | plaintext behind STARTTLS is never executed, nor what stands behind a line of AUTH | `tests/smtp/starttls_*`, `tests/smtp/auth_*` |
-//! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `tests/http/broken_answers.rs` |
+//! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `client::nats`, `tests/http/broken_answers.rs` |
 //! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `tests/wire/auth.rs`, `tests/snapshots/secrets.rs` |
 //! | 13 | whatever becomes of the controller, and whatever it sends, the last good configuration is served | `source::remote`, `tests/snapshots/*`, `tests/cluster/leader/*` |
 

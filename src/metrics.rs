@@ -117,6 +117,10 @@ families! {
         ["backend"], "Deliveries under way.";
     circuit_state: IntGauge = "mailchute_circuit_state",
         ["backend"], "Circuit of a backend: 0 closed, 1 half-open, 2 open.";
+    backend_connected: IntGauge = "mailchute_backend_connected",
+        ["backend"], "Whether the connection to a broker is there: 1 or 0.";
+    stream_window: IntGauge = "mailchute_stream_duplicate_window_seconds",
+        ["backend"], "For how long a stream knows a message that it has, and keeps no second copy.";
     message_memory: IntGauge = "mailchute_message_memory_bytes",
         [], "Memory that holds messages.";
     message_memory_limit: IntGauge = "mailchute_message_memory_limit_bytes",
@@ -265,6 +269,8 @@ impl Metrics {
         families.delivery_seconds.retain("backend", other);
         families.delivery_in_flight.retain("backend", other);
         families.circuit_state.retain("backend", other);
+        families.backend_connected.retain("backend", other);
+        families.stream_window.retain("backend", other);
     }
 
     /// Drops the series of a route (`namespace/name`) that is gone.

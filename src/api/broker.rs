@@ -17,16 +17,19 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NatsBackend {
-    /// `nats://` or `tls://` URL of a server, without user and password.
+    /// `nats://` or `tls://` URL of a server, without user and password. The port is 4222 unless given. Where a gateway
+    /// allows Services only, `nats://name.namespace.svc` of one in this namespace.
     #[schemars(length(max = 2048), regex(pattern = r"^(nats|tls)://[^\s/?#@\\]+/?$"))]
     pub url: String,
     /// Name of the stream; it has to exist.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\s.*>/\\]+$"))]
     pub stream: String,
-    /// Subject to publish on; may be a template.
+    /// Subject to publish on, one of the stream's; may be a template. Each value is one token, in which what a subject
+    /// can't have there (dots too) is percent-encoded; the domain of `<>` is `none`.
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^\s*>]+$"))]
     pub subject: String,
-    /// A Secret with the key `creds` (a credentials file), `token`, or `username` and `password`. Unset: none is shown.
+    /// A Secret with the key `creds` (a credentials file), `nkey` (a user's seed), `token`, or `username` and `password`.
+    /// Unset: none is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<LocalRef>,
     /// TLS is required, and how the server is verified. Unset: as the server asks, by the authorities of the system.

@@ -70,6 +70,14 @@ pub struct SessionFacts {
     pub login: Option<Arc<str>>,
 }
 
+impl SessionFacts {
+    /// `namespace/name` of the gateway.
+    pub fn gateway(&self) -> &str {
+        let path = self.source.strip_prefix("/mailchute/").unwrap_or(&self.source);
+        path.rsplit_once('/').map_or(path, |(gateway, _)| gateway)
+    }
+}
+
 /// W3C trace context of the delivery span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
@@ -116,15 +124,20 @@ pub struct Failure {
 pub enum Cause {
     /// The backend said no, in words of its own.
     Verdict,
-    /// It asked for less: 429, 503.
+    /// It asked for less: 429, 503; JetStream's 10158 and 10167.
     Busy,
+    /// It has no room.
+    Full,
+    /// The message is larger than it takes.
+    TooLarge,
     /// Its circuit is open.
     CircuitOpen,
     /// Its cap of deliveries at a time was reached until the deadline.
     InFlightCap,
-    /// 500, 502, 504, an unreadable verdict.
+    /// 500, 502, 504, an unreadable verdict; a broker that fails.
     Failed,
-    /// 3xx or another 4xx: one of us is set up wrongly.
+    /// 3xx or another 4xx, a stream that is not there, credentials that are refused: one of us is set up
+    /// wrongly.
     Misconfigured,
     /// Refused, DNS, TLS.
     Unreachable,
@@ -140,6 +153,8 @@ impl Cause {
         match self {
             Self::Verdict => "verdict",
             Self::Busy => "busy",
+            Self::Full => "full",
+            Self::TooLarge => "too_large",
             Self::CircuitOpen => "circuit_open",
             Self::InFlightCap => "in_flight_cap",
             Self::Failed => "failed",

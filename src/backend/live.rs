@@ -9,7 +9,9 @@ use tokio::time::timeout_at;
 
 use super::delivery::{Cause, Delivery, Failure, Outcome};
 use super::http::Http;
+use super::nats::Nats;
 use crate::client::circuit::{Circuit, Reservation, Slot};
+use crate::mail::{Mailbox, ReversePath};
 use crate::metrics::{DeliveryMetrics, Metrics};
 use crate::plan;
 
@@ -25,6 +27,7 @@ pub struct Live {
 /// The kinds of backend, each in its own module.
 enum Kind {
     Http(Http),
+    Nats(Nats),
 }
 
 impl Live {
@@ -36,6 +39,7 @@ impl Live {
         metrics.circuit(circuit.state());
         let kind = match &backend.target {
             plan::Target::Http(http) => Kind::Http(Http::new(&backend, http, metrics.clone())),
+            plan::Target::Nats(nats) => Kind::Nats(Nats::new(&backend, nats, metrics.clone())),
         };
         let permits = usize::try_from(backend.max_in_flight).unwrap_or(usize::MAX);
         let cap = Semaphore::new(permits.min(Semaphore::MAX_PERMITS));
@@ -68,6 +72,24 @@ impl Live {
         &self.circuit
     }
 
+    /// Octets of the largest message that it may take, as far as is known: what a server says of itself counts
+    /// too.
+    pub fn max_message_bytes(&self) -> u64 {
+        let most = match &self.kind {
+            Kind::Http(_) => u64::MAX,
+            Kind::Nats(nats) => nats.room(),
+        };
+        most.min(self.backend.max_message_bytes)
+    }
+
+    /// Whether two recipients of a message can't be delivered together: they would come to different places.
+    pub fn parts(&self, sender: &ReversePath, one: &Mailbox, other: &Mailbox) -> bool {
+        match &self.kind {
+            Kind::Http(_) => false,
+            Kind::Nats(nats) => nats.parts(sender, one, other),
+        }
+    }
+
     /// Asks the circuit for a slot before any of the message is sent to us: at RCPT.
     ///
     /// The slot is kept until the message is delivered or given up.
@@ -98,6 +120,7 @@ impl Live {
         let _in_flight = self.metrics.in_flight();
         let (outcomes, health) = match &self.kind {
             Kind::Http(http) => http.deliver(delivery).await,
+            Kind::Nats(nats) => nats.deliver(delivery).await,
         };
         self.circuit.record(Instant::now(), health);
         self.metrics.circuit(self.circuit.state());

@@ -8,14 +8,18 @@
 //! | --- | --- |
 //! | `delivery` | what goes in and what comes out |
 //! | `live` | one backend at work; what survives a new plan |
+//! | `event` | a delivery as a CloudEvent |
 //! | `http` | the kind `http` |
+//! | `nats` | the kind `nats` |
 
 pub mod delivery;
+mod event;
 pub(crate) mod http;
 mod live;
+mod nats;
 
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
-pub use http::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
+pub use event::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;
 
 pub use crate::client::circuit::{Circuit, Reservation, Slot};

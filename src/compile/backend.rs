@@ -7,14 +7,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Origin;
+use super::endpoint::Reader;
 use super::fault::Faults;
 use super::findings::Findings;
-use super::http::{Reader, Written};
+use super::http::Written;
 use super::reference::{Unresolved, secret_key};
 use super::snapshot::Snapshot;
-use crate::api::backend::{HttpBackend, OnPartial as WrittenOnPartial};
+use crate::api::backend::{HttpBackend, HttpFormat, OnPartial as WrittenOnPartial};
 use crate::api::{ApiKind, MailBackend};
-use crate::plan::{Backend, Circuit, Http, ObjectName, OnPartial, Reason, Secret, Target};
+use crate::plan::{Backend, Circuit, Format, Http, ObjectName, OnPartial, Reason, Secret, Target};
 use crate::smtp::Reply;
 use crate::smtp::reply::Enhanced;
 
@@ -80,12 +81,24 @@ fn target(
     (name, backend): (&ObjectName, &MailBackend),
     findings: &mut Findings,
 ) -> Option<Target> {
-    let written = backend.spec.http.as_ref()?;
-    let mut reader = Reader::new(snapshot, origin, (ApiKind::Backend, name, "spec.http"), findings);
+    let spec = &backend.spec;
+    let at = |field| (ApiKind::Backend, name, field);
+    if let Some(nats) = &spec.nats {
+        return Reader::new(snapshot, origin, at("spec.nats"), findings).nats(nats).map(Target::Nats);
+    }
+    http(Reader::new(snapshot, origin, at("spec.http"), findings), spec.http.as_ref()?).map(Target::Http)
+}
+
+fn http(mut reader: Reader<'_, '_>, written: &HttpBackend) -> Option<Http> {
     let signing = signing(&mut reader, written);
     let HttpBackend { service, url, path, auth, tls, .. } = written;
     let http = reader.read(&Written { service, url, path, auth, tls })?;
-    Some(Target::Http(Http { signing, ..http }))
+    let format = match written.format {
+        HttpFormat::CloudEventStructured => Format::CloudEventStructured,
+        // The others are told as unsupported, so they come no further.
+        _ => Format::CloudEvent,
+    };
+    Some(Http { format, signing, ..http })
 }
 
 fn signing(reader: &mut Reader<'_, '_>, http: &HttpBackend) -> Vec<Secret> {

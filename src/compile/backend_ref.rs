@@ -1,6 +1,7 @@
 //! What a route's backendRef leads to, and whether the route and the gateway may use it.
 
-use super::reference::allows;
+use super::nats;
+use super::reference::{allows, is_service};
 use super::snapshot::Snapshot;
 use crate::api::gateway::BackendTarget;
 use crate::api::route::BackendRef;
@@ -35,11 +36,18 @@ pub(super) fn resolve<'a>(
 }
 
 /// Whether a gateway lets its routes use a backend.
+///
+/// A host that is written out leads to a Service where it is the name of one of the backend's namespace.
 pub(super) fn permit(
+    snapshot: &Snapshot,
     (gateway, allow): (&ObjectName, &[BackendTarget]),
     (name, backend): (&ObjectName, &MailBackend),
 ) -> Result<(), (Reason, String)> {
-    let service = backend.spec.http.as_ref().is_some_and(|http| http.service.is_some());
+    let service = match &backend.spec.nats {
+        Some(nats) => nats::address(&nats.url)
+            .is_ok_and(|address| is_service(snapshot, &name.namespace, (&address.host, address.port))),
+        None => backend.spec.http.as_ref().is_some_and(|http| http.service.is_some()),
+    };
     let target = if service { BackendTarget::Service } else { BackendTarget::Url };
     if allow.contains(&target) {
         return Ok(());

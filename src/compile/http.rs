@@ -1,17 +1,13 @@
 //! HTTP endpoints of backends and of callouts: where they are, and the secrets that go with them.
 
-use std::net::IpAddr;
-
 use http::Uri;
 
 use super::Origin;
-use super::findings::Findings;
-use super::reference::{Unresolved, secret_certificates, secret_identity, secret_line, service_host};
-use super::snapshot::Snapshot;
-use crate::api::ApiKind;
+use super::endpoint::{Reader, Trust, permitted};
+use super::reference::{Unresolved, secret_line, service_host};
 use crate::api::backend::HttpAuth;
 use crate::api::reference::{ClientTls, Scheme, ServiceRef};
-use crate::plan::{Auth, Http, ObjectName, Reason, Secret};
+use crate::plan::{Auth, Format, Http, Reason, Secret};
 
 /// What every HTTP endpoint says, whatever kind of object says it.
 pub(super) struct Written<'w> {
@@ -22,70 +18,25 @@ pub(super) struct Written<'w> {
     pub(super) tls: &'w Option<ClientTls>,
 }
 
-/// Reads one endpoint, and reports what is wrong with it.
-pub(super) struct Reader<'a, 'f> {
-    pub(super) snapshot: &'a Snapshot,
-    origin: Origin,
-    kind: ApiKind,
-    name: &'a ObjectName,
-    /// The field that the endpoint stands in.
-    field: &'static str,
-    findings: &'f mut Findings,
-    sound: bool,
-}
-
-impl<'a, 'f> Reader<'a, 'f> {
-    pub(super) fn new(
-        snapshot: &'a Snapshot,
-        origin: Origin,
-        (kind, name, field): (ApiKind, &'a ObjectName, &'static str),
-        findings: &'f mut Findings,
-    ) -> Self {
-        Self { snapshot, origin, kind, name, field, findings, sound: true }
-    }
-
-    /// The namespace of the object, and of all that it refers to.
-    pub(super) fn namespace(&self) -> &'a str {
-        &self.name.namespace
-    }
-
-    fn report(&mut self, field: &str, unresolved: Unresolved) {
-        self.sound = false;
-        let Unresolved { reason, message } = unresolved;
-        let field = format!("{}.{field}", self.field);
-        self.findings.report((self.kind, self.name), reason, field, message);
-    }
-
-    /// The value, or a report of why there is none.
-    pub(super) fn resolve<T>(&mut self, field: &str, found: Result<T, Unresolved>) -> Option<T> {
-        found.map_err(|unresolved| self.report(field, unresolved)).ok()
-    }
-
+impl<'a> Reader<'a, '_> {
     /// The endpoint; `None` where anything that was read of it, now or before, can't be used.
     pub(super) fn read(mut self, written: &Written<'_>) -> Option<Http> {
         let auth = written.auth.as_ref().and_then(|auth| self.auth(auth));
-        let namespace = self.namespace();
-        let tls = written.tls.as_ref();
-        let ca = tls.and_then(|tls| tls.ca_secret_ref.as_ref()).and_then(|ca| {
-            let found = secret_certificates(self.snapshot, namespace, &ca.name, &ca.key);
-            self.resolve("tls.caSecretRef", found)
-        });
-        let identity = tls.and_then(|tls| tls.client_certificate_ref.as_ref()).and_then(|secret| {
-            let found = secret_identity(self.snapshot, namespace, &secret.name);
-            self.resolve("tls.clientCertificateRef", found)
-        });
+        let Trust { ca, server_name, identity } = self.trust(written.tls.as_ref());
         let Address { https, host, port, path } = self.address(written)?;
-        self.sound.then(|| Http {
+        let allow_loopback = self.origin == Origin::Files;
+        self.finish(Http {
             https,
             host,
             port,
             path,
+            format: Format::default(),
             auth,
             signing: Vec::new(),
-            ca: ca.map(|pem| pem.as_str().into()),
-            server_name: tls.and_then(|tls| tls.server_name.clone()),
-            identity: identity.map(Into::into),
-            allow_loopback: self.origin == Origin::Files,
+            ca,
+            server_name,
+            identity,
+            allow_loopback,
         })
     }
 
@@ -119,7 +70,8 @@ impl<'a, 'f> Reader<'a, 'f> {
             return Some(Address { https: service.scheme == Scheme::Https, host, port: service.port, path });
         }
         let url = written.url.as_ref()?;
-        let address = Address::parse(url).and_then(|address| address.permitted(self.origin));
+        let address = Address::parse(url);
+        let address = address.and_then(|address| permitted(&address.host, self.origin).map(|()| address));
         self.resolve("url", address.map_err(|message| Unresolved::new(Reason::Invalid, message)))
     }
 }
@@ -151,23 +103,5 @@ impl Address {
         let path = parsed.path_and_query().map_or("/", |path| path.as_str());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { https, host, port, path })
-    }
-
-    /// Link-local addresses are where clouds keep their credentials; a loopback address of a cluster's
-    /// config would be the front-end pod itself. Names are held to the same when they are resolved.
-    fn permitted(self, origin: Origin) -> Result<Self, &'static str> {
-        let address: Option<IpAddr> = self.host.parse().ok();
-        let (link_local, loopback) = match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(v4)) => (v4.is_link_local(), v4.is_loopback() || v4.is_unspecified()),
-            Some(IpAddr::V6(v6)) => (v6.is_unicast_link_local(), v6.is_loopback() || v6.is_unspecified()),
-            None => (false, self.host.eq_ignore_ascii_case("localhost")),
-        };
-        match origin {
-            _ if link_local => Err("link-local addresses are never called"),
-            Origin::Cluster if loopback => {
-                Err("loopback addresses are not called with config from a cluster")
-            }
-            Origin::Cluster | Origin::Files => Ok(self),
-        }
     }
 }

@@ -12,7 +12,8 @@
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
 //! | `connection` | who may connect to a listener |
 //! | `tls`, `auth` | certificates of listeners, who may sign in |
-//! | `backend`, `verification`, `http` | destinations and callouts with their secrets |
+//! | `backend`, `verification` | destinations and callouts |
+//! | `endpoint`, `http`, `nats` | the servers that these are, with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `backend_ref`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
@@ -35,11 +36,13 @@ mod cel;
 mod connection;
 mod defaults;
 mod delegation;
+mod endpoint;
 mod fault;
 mod findings;
 mod gateway;
 mod http;
 mod inspected;
+mod nats;
 mod policy;
 mod recipients;
 mod reference;

@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 
 use super::snapshot::Snapshot;
 use crate::api::reference::{
-    AllowedRoutes, FromNamespaces, LabelOperator, LabelRequirement, LabelSelector, ServiceRef,
+    AllowedRoutes, FromNamespaces, LabelOperator, LabelRequirement, LabelSelector, Scheme, ServiceRef,
 };
 use crate::plan::{Identity, Reason, Secret};
 
@@ -125,6 +125,22 @@ pub(super) fn secret_identity(
             "certificate and private key of Secret {namespace}/{name} can't be used together: {error}"
         ))),
     }
+}
+
+/// The Service of a namespace that a host name leads to by the names of the cluster, be it there or not:
+/// `name.namespace.svc`, with or without the cluster's own domain.
+pub(super) fn service_of<'h>(host: &'h str, namespace: &str) -> Option<&'h str> {
+    let (name, rest) = host.split_once('.')?;
+    let rest = rest.strip_prefix(namespace)?.strip_prefix(".svc")?;
+    matches!(rest, "" | "." | ".cluster.local" | ".cluster.local.").then_some(name)
+}
+
+/// Whether a host and a port are those of a Service of the namespace.
+pub(super) fn is_service(snapshot: &Snapshot, namespace: &str, (host, port): (&str, u16)) -> bool {
+    service_of(host, namespace).is_some_and(|name| {
+        let service = ServiceRef { name: name.to_owned(), port, scheme: Scheme::Http };
+        service_host(snapshot, namespace, &service).is_ok()
+    })
 }
 
 /// The host name of a Service that has the port.

@@ -1,7 +1,10 @@
 //! Which Secrets, ConfigMaps and Services an object names, and which of their keys: always those of its
 //! own namespace. Fields whose feature is not built yet name none.
 
+use super::nats;
+use super::reference::service_of;
 use crate::api::backend::HttpAuth;
+use crate::api::broker::NatsBackend;
 use crate::api::reference::{ClientTls, ServiceRef};
 use crate::api::{ApiKind, MailBackendSpec, MailGatewaySpec, Object, RecipientPolicySpec};
 
@@ -30,7 +33,10 @@ pub fn references(object: &Object) -> Vec<Reference<'_>> {
     let mut named = Named::default();
     match object {
         Object::Gateway(gateway) => named.gateway(&gateway.spec),
-        Object::Backend(backend) => named.backend(&backend.spec),
+        Object::Backend(backend) => {
+            let namespace = backend.metadata.namespace.as_deref().unwrap_or_default();
+            named.backend(namespace, &backend.spec);
+        }
         Object::Policy(policy) => named.policy(&policy.spec),
         Object::Route(_)
         | Object::Secret(_)
@@ -71,12 +77,30 @@ impl<'a> Named<'a> {
         }
     }
 
-    fn backend(&mut self, spec: &'a MailBackendSpec) {
+    fn backend(&mut self, namespace: &str, spec: &'a MailBackendSpec) {
+        if let Some(nats) = &spec.nats {
+            self.nats(namespace, nats);
+        }
         let Some(http) = &spec.http else { return };
         self.endpoint(&http.service, &http.auth, &http.tls);
         for secret in http.signing.iter().flat_map(|signing| &signing.secret_refs) {
             self.secret(&secret.name, &secret.key);
         }
+    }
+
+    /// Which of the keys a Secret has tells how to sign in, so all of them are meant.
+    fn nats(&mut self, namespace: &str, nats: &'a NatsBackend) {
+        if let Some(secret) = &nats.credentials_secret_ref {
+            nats::KEYS.iter().chain(&nats::PAIR).for_each(|key| self.secret(&secret.name, key));
+        }
+        if let Some(name) = nats::host(&nats.url).and_then(|host| service_of(host, namespace)) {
+            self.service(name);
+        }
+        self.tls(&nats.tls);
+    }
+
+    fn service(&mut self, name: &'a str) {
+        self.all.push(Reference { kind: ApiKind::Service, name, key: Key::All });
     }
 
     fn policy(&mut self, spec: &'a RecipientPolicySpec) {
@@ -98,8 +122,7 @@ impl<'a> Named<'a> {
         tls: &'a Option<ClientTls>,
     ) {
         if let Some(service) = service {
-            let name = &service.name;
-            self.all.push(Reference { kind: ApiKind::Service, name, key: Key::All });
+            self.service(&service.name);
         }
         if let Some(auth) = auth {
             if let Some(bearer) = &auth.bearer {
@@ -110,6 +133,10 @@ impl<'a> Named<'a> {
                 self.secret(&basic.secret_ref.name, "password");
             }
         }
+        self.tls(tls);
+    }
+
+    fn tls(&mut self, tls: &'a Option<ClientTls>) {
         if let Some(tls) = tls {
             if let Some(ca) = &tls.ca_secret_ref {
                 self.secret(&ca.name, &ca.key);

@@ -241,7 +241,7 @@ impl<'a> Rules<'a, '_> {
     fn backend(&self, route: &ObjectName, written: &BackendRef) -> Result<Named, (Reason, String)> {
         let (name, backend) = backend_ref::resolve(self.snapshot, route, written)?;
         let allow = &self.gateway.spec.backends.allow;
-        backend_ref::permit((self.gateway.name, allow), (&name, backend))?;
+        backend_ref::permit(self.snapshot, (self.gateway.name, allow), (&name, backend))?;
         let known = self.known.get(&name).and_then(Clone::clone);
         Ok((name, known))
     }

@@ -71,7 +71,6 @@ impl Asked {
     fn backend(&mut self, spec: &MailBackendSpec) {
         let until = "until then recipients of rules with this backend get 451 4.3.5";
         let kinds = [
-            (spec.nats.is_some(), "spec.nats"),
             (spec.kafka.is_some(), "spec.kafka"),
             (spec.amqp.is_some(), "spec.amqp"),
             (spec.redis.is_some(), "spec.redis"),
@@ -82,8 +81,9 @@ impl Asked {
             self.when(asked, field, &format!("use an http backend; {until}"));
         }
         if let Some(http) = &spec.http {
-            let format = http.format != HttpFormat::CloudEvent;
-            self.when(format, "spec.http.format", &format!("use CloudEvent; {until}"));
+            let format = !matches!(http.format, HttpFormat::CloudEvent | HttpFormat::CloudEventStructured);
+            let instead = format!("use CloudEvent or CloudEventStructured; {until}");
+            self.when(format, "spec.http.format", &instead);
         }
         self.when(spec.large_messages.is_some(), "spec.largeMessages", &format!("leave it out; {until}"));
         let bounce = spec.on_partial == OnPartial::Bounce;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Origin;
+use super::endpoint::Reader;
 use super::fault::Faults;
 use super::findings::Findings;
-use super::http::{Reader, Written};
+use super::http::Written;
 use super::snapshot::Snapshot;
 use crate::api::ApiKind;
 use crate::api::policy::{OnError, VerificationHttp};

@@ -25,7 +25,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{self, timeout_at};
 
 use crate::client::circuit::{Circuit, Health, Reservation};
-use crate::client::http::{Again, Client, Endpoint, Fault};
+use crate::client::fault::{Again, Fault};
+use crate::client::http::{Client, Endpoint};
 use crate::mail::AddressKey;
 use crate::plan;
 use answer::{Answer, Known};

@@ -67,6 +67,17 @@ impl DeliveryMetrics {
         InFlight(self.clone())
     }
 
+    /// Whether the connection to a broker is there.
+    pub fn connected(&self, there: bool) {
+        self.0.families.backend_connected.get(&[&self.0.backend]).set(i64::from(there));
+    }
+
+    /// For how long the stream knows a message that it has.
+    pub fn duplicate_window(&self, window: Duration) {
+        let seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
+        self.0.families.stream_window.get(&[&self.0.backend]).set(seconds);
+    }
+
     /// The circuit is now so.
     pub fn circuit(&self, state: CircuitState) {
         self.0.circuit.set(state as i64);

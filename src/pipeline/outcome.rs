@@ -1,7 +1,8 @@
 //! Receipts and failures → replies: the only such mapping, and the only place that says `250` after
 //! data.
 //!
-//! What is not understood is `451`: only a backend's own word is ever permanent.
+//! What is not understood is `451`: only a backend's own word is ever permanent, and that a message is too
+//! large for it.
 
 use crate::backend::{Cause, Failure, Outcome, Receipt};
 use crate::mail::TransactionId;
@@ -97,6 +98,8 @@ fn failed(failure: &Failure) -> Reply {
     }
     match failure.cause {
         Cause::Busy | Cause::CircuitOpen | Cause::InFlightCap => reply::BACKEND_BUSY,
+        Cause::Full => reply::BACKEND_FULL,
+        Cause::TooLarge => reply::TOO_LARGE,
         Cause::Failed | Cause::Verdict => reply::BACKEND_FAILED,
         Cause::Misconfigured => reply::MISCONFIGURED,
         Cause::Unreachable => reply::BACKEND_UNREACHABLE,

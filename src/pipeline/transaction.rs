@@ -117,7 +117,7 @@ impl Transaction {
             Decision::Refuse(refusal) => return Err(refusal),
         };
         if let Some(group) = &self.group {
-            self.joins(group, rule)?;
+            self.joins(group, rule, &rewritten)?;
         }
         let candidate = Candidate { path, rule, rewritten };
         if self.verifier(&candidate)?.is_some() {
@@ -152,7 +152,7 @@ impl Transaction {
     ) -> Result<(), Refusal> {
         let Candidate { path, rule, rewritten } = candidate;
         let opened = match &self.group {
-            Some(group) => self.joins(group, rule).map(|()| None)?,
+            Some(group) => self.joins(group, rule, &rewritten).map(|()| None)?,
             None => Some(self.open_group(rule, &rewritten, peer, metrics)?),
         };
         self.octets += path.len() + rewritten.len() + 2;
@@ -187,7 +187,7 @@ impl Transaction {
     }
 
     /// Whether one recipient more fits the group.
-    fn joins(&self, group: &Group, rule: RuleId) -> Result<(), Refusal> {
+    fn joins(&self, group: &Group, rule: RuleId, recipient: &Mailbox) -> Result<(), Refusal> {
         if group.rule != rule {
             return Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup));
         }
@@ -195,11 +195,19 @@ impl Transaction {
         if self.recipients.len() >= deliver.max_recipients as usize {
             return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::TooMany));
         }
-        let backend = self.serving.backend(group.backend).map(|live| live.backend());
+        let live = self.serving.backend(group.backend);
+        let backend = live.map(|live| live.backend());
         let alone = backend
             .is_some_and(|backend| backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single)
             && self.telling() == Telling::Once;
-        if alone { Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup)) } else { Ok(()) }
+        let parted = live
+            .zip(self.recipients.first())
+            .is_some_and(|(live, first)| live.parts(&self.sender.reverse_path, &first.rewritten, recipient));
+        if alone || parted {
+            Err(Refusal::new(reply::OTHER_GROUP, RecipientReason::OtherGroup))
+        } else {
+            Ok(())
+        }
     }
 
     fn open_group(
@@ -210,12 +218,13 @@ impl Transaction {
         metrics: &ListenerMetrics,
     ) -> Result<Group, Refusal> {
         let (_, deliver) = self.usable(rule)?;
-        if self.sender.size.is_some_and(|size| size > deliver.max_message_bytes) {
-            return Err(Refusal::new(reply::TOO_LARGE, RecipientReason::TooLarge));
-        }
         let weighted = choose(&deliver.backends, &self.sender.reverse_path, first);
         let live = weighted.and_then(|backend| Some((backend, self.serving.backend(backend)?)));
         let (backend, live) = live.ok_or_else(misconfigured)?;
+        let most = deliver.max_message_bytes.min(live.max_message_bytes());
+        if self.sender.size.is_some_and(|size| size > most) {
+            return Err(Refusal::new(reply::TOO_LARGE, RecipientReason::TooLarge));
+        }
         let Reservation::Granted(slot) = live.reserve() else {
             return Err(Refusal::new(reply::BACKEND_BUSY, RecipientReason::Busy));
         };
@@ -233,8 +242,10 @@ impl Transaction {
 
     /// Octets a message of this transaction may have.
     pub(super) fn max_message_bytes(&self) -> u64 {
-        let deliver = self.group.as_ref().and_then(|group| recipient::usable(&self.serving.plan, group.rule));
-        deliver.map_or(u64::MAX, |(_, deliver)| deliver.max_message_bytes)
+        let Some(group) = &self.group else { return u64::MAX };
+        let deliver = recipient::usable(&self.serving.plan, group.rule);
+        let of_rule = deliver.map_or(u64::MAX, |(_, deliver)| deliver.max_message_bytes);
+        self.serving.backend(group.backend).map_or(of_rule, |live| of_rule.min(live.max_message_bytes()))
     }
 
     /// Adds octets of the message; false where the budget has no room for them at once.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use super::ObjectName;
+use super::{Nats, ObjectName};
 use crate::smtp::Reply;
 
 /// Index of a backend in the plan.
@@ -44,6 +44,8 @@ pub struct Backend {
 pub enum Target {
     /// HTTP or HTTPS.
     Http(Http),
+    /// NATS JetStream.
+    Nats(Nats),
 }
 
 impl Target {
@@ -51,6 +53,7 @@ impl Target {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Nats(_) => "nats",
         }
     }
 }
@@ -66,6 +69,8 @@ pub struct Http {
     pub port: u16,
     /// Path and query.
     pub path: String,
+    /// What a request of a backend looks like.
+    pub format: Format,
     /// `Authorization`.
     pub auth: Option<Auth>,
     /// Keys of Standard Webhooks, raw octets; each signs.
@@ -78,6 +83,16 @@ pub struct Http {
     pub identity: Option<Arc<Identity>>,
     /// Whether a loopback address may be a target: config from files yes, from a cluster no.
     pub allow_loopback: bool,
+}
+
+/// What a request looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// CloudEvents in binary mode: the raw message, its envelope in header fields.
+    #[default]
+    CloudEvent,
+    /// CloudEvents in structured mode: a JSON document with the message in base64.
+    CloudEventStructured,
 }
 
 /// Who we are to a server that we call over TLS.

@@ -11,15 +11,19 @@ pub mod backend;
 pub mod finding;
 pub mod gateway;
 pub mod listener;
+pub mod nats;
 pub mod rule;
+pub mod template;
 pub mod tls;
 pub mod verification;
 
-pub use backend::{Auth, Backend, BackendId, Circuit, Http, Identity, OnPartial, Secret, Target};
+pub use backend::{Auth, Backend, BackendId, Circuit, Format, Http, Identity, OnPartial, Secret, Target};
 pub use finding::{Finding, ObjectRef, Reason, Severity, shown};
 pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};
+pub use nats::{Nats, NatsAuth};
 pub use rule::{Deliver, Require, Retry, Rule, RuleState, SenderRate, Timeouts, Weighted};
+pub use template::Template;
 pub use tls::{Certificate, Tls, TlsMode};
 pub use verification::{Verification, VerificationId};
 

@@ -102,3 +102,19 @@ pub struct Retry {
     /// Longest pause.
     pub max: Duration,
 }
+
+impl Retry {
+    /// Further attempts, whatever the configuration says.
+    pub const MOST: u32 = 2;
+
+    /// How many further attempts there may be.
+    pub fn attempts(self) -> u32 {
+        self.attempts.min(Self::MOST)
+    }
+
+    /// The pause before the next attempt, where so many further ones were made: `base`, doubled with each,
+    /// `max` at most.
+    pub fn pause(self, earlier: u32) -> Duration {
+        self.base.saturating_mul(1 << earlier.min(Self::MOST)).min(self.max)
+    }
+}

@@ -295,6 +295,8 @@ catalogue! {
 
     /// Over the byte budget.
     NO_MEMORY = 452, 3, 1, "Insufficient system storage, try again later";
+    /// The backend has no room for the message.
+    BACKEND_FULL = 452, 3, 1, "Backend has no room, try again later";
     /// More recipients than allowed.
     TOO_MANY_RECIPIENTS = 452, 5, 3, "Too many recipients";
     /// A recipient of another delivery group.

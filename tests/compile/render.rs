@@ -7,8 +7,8 @@ use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
 use mailchute::plan::{
-    Access, Auth, Backend, ClientRates, Http, Listener, Plan, Require, Rule, RuleState, Target, Tls,
-    Verification,
+    Access, Auth, Backend, ClientRates, Format, Http, Identity, Listener, Nats, NatsAuth, Plan, Require,
+    Rule, RuleState, Target, Tls, Verification,
 };
 use mailchute::route::DomainPattern;
 
@@ -171,9 +171,11 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
 }
 
 fn backend(backend: &Backend) -> String {
-    let Target::Http(target) = &backend.target;
     let mut out = format!("name: {}\n", backend.name);
-    http(&mut out, target);
+    match &backend.target {
+        Target::Http(target) => http(&mut out, target),
+        Target::Nats(target) => nats(&mut out, target),
+    }
     let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
     writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();
     let circuit = backend.circuit;
@@ -194,6 +196,36 @@ fn verification(verification: &Verification) -> String {
     out
 }
 
+fn nats(out: &mut String, nats: &Nats) {
+    let (host, port, stream) = (&nats.host, nats.port, &nats.stream);
+    writeln!(out, "target: {{stream: {stream}, host: \"{host}\", port: {port}}}").unwrap();
+    writeln!(out, "subject: \"{}\"", nats.subject).unwrap();
+    let auth = match &nats.auth {
+        None => "none".to_owned(),
+        Some(NatsAuth::Token(token)) => format!("token of {} octets", token.reveal().len()),
+        Some(NatsAuth::User { username, password }) => {
+            format!("{username}, password of {} octets", password.reveal().len())
+        }
+        Some(NatsAuth::Nkey { public, seed }) => {
+            format!("nkey {public}, seed of {} octets", seed.reveal().len())
+        }
+        Some(NatsAuth::Credentials { jwt, seed }) => {
+            format!("JWT of {} octets, seed of {}", jwt.reveal().len(), seed.reveal().len())
+        }
+    };
+    writeln!(out, "auth: {auth}").unwrap();
+    let tls = trust(nats.ca.as_deref(), nats.server_name.as_deref(), nats.identity.as_deref());
+    writeln!(out, "tls: {{required: {}, {tls}}}", nats.tls_required).unwrap();
+    writeln!(out, "loopback: {}", nats.allow_loopback).unwrap();
+}
+
+fn trust(ca: Option<&str>, server_name: Option<&str>, identity: Option<&Identity>) -> String {
+    let ca = ca.map_or("the system's".to_owned(), |ca| format!("own, {} octets", ca.len()));
+    let chain = identity.map_or(0, |identity| identity.chain.len());
+    let identity = if chain == 0 { String::new() } else { format!(", clientCertificates: {chain}") };
+    format!("ca: {ca:?}, serverName: {}{identity}", server_name.unwrap_or("the host"))
+}
+
 fn http(out: &mut String, http: &Http) {
     let scheme = if http.https { "https" } else { "http" };
     writeln!(
@@ -209,14 +241,14 @@ fn http(out: &mut String, http: &Http) {
             format!("basic of {username}, password of {} octets", password.reveal().len())
         }
     };
+    if http.format != Format::default() {
+        writeln!(out, "format: {:?}", http.format).unwrap();
+    }
     writeln!(out, "auth: {auth}").unwrap();
     let keys: Vec<String> = http.signing.iter().map(|key| key.reveal().len().to_string()).collect();
     writeln!(out, "signingKeyOctets: [{}]", keys.join(", ")).unwrap();
-    let ca = http.ca.as_ref().map_or("the system's".to_owned(), |ca| format!("own, {} octets", ca.len()));
-    let server_name = http.server_name.as_deref().unwrap_or("the host");
-    let chain = http.identity.as_ref().map_or(0, |identity| identity.chain.len());
-    let identity = if chain == 0 { String::new() } else { format!(", clientCertificates: {chain}") };
-    writeln!(out, "tls: {{ca: {ca:?}, serverName: {server_name}{identity}}}").unwrap();
+    let tls = trust(http.ca.as_deref(), http.server_name.as_deref(), http.identity.as_deref());
+    writeln!(out, "tls: {{{tls}}}").unwrap();
     writeln!(out, "loopback: {}", http.allow_loopback).unwrap();
 }
 

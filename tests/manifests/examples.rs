@@ -139,6 +139,17 @@ const ASKED: &[Asked] = &[
         ],
     ),
     (
+        "stream.yaml",
+        2525,
+        &[],
+        &[
+            ("orders@example.net", 0),
+            ("order-7@example.net", 0),
+            ("postmaster@example.net", 0),
+            ("nobody@example.net", 1),
+        ],
+    ),
+    (
         "submission.yaml",
         5870,
         &["--tls", "starttls", "--insecure", "--user", "scanner", "--password-file"],

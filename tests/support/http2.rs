@@ -121,6 +121,7 @@ impl Streams {
             host: self.address.ip().to_string(),
             port: self.address.port(),
             path: "/inbound".to_owned(),
+            format: plan::Format::CloudEvent,
             auth: None,
             signing: Vec::new(),
             ca: Some(ca.into()),

@@ -168,6 +168,7 @@ impl Misbehaving {
             host: self.address.ip().to_string(),
             port: self.address.port(),
             path: "/inbound".to_owned(),
+            format: plan::Format::CloudEvent,
             auth: None,
             signing: Vec::new(),
             ca: None,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mailchute::lookup::{Verified, Verifier};
 use mailchute::mail::AddressKey;
-use mailchute::plan::{Http, Verification};
+use mailchute::plan::{Format, Http, Verification};
 use tokio::task::JoinHandle;
 
 use crate::support::client::Client;
@@ -326,6 +326,7 @@ fn verifier(directory: &Directory, timeout: Duration) -> Arc<Verifier> {
         host: directory.address.ip().to_string(),
         port: directory.address.port(),
         path: "/verify".to_owned(),
+        format: Format::CloudEvent,
         auth: None,
         signing: Vec::new(),
         ca: None,

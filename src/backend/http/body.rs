@@ -1,4 +1,4 @@
-//! The body of a request: our prefix and the segments of the message, none of them copied.
+//! The body of a request: the message as it is, none of it copied, or a document that holds it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -7,31 +7,81 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::structured::Document;
+use crate::backend::delivery::Delivery;
 use crate::mail::body::Message;
+use crate::plan::Format;
 
-/// Prefix and message, one frame for each piece. Its length is known, so hyper frames it with
+/// What is sent, one frame for each piece. Its length is known, so hyper frames it with
 /// Content-Length.
 pub(super) struct Segments {
-    prefix: Option<Bytes>,
-    message: Message,
-    /// The next segment.
-    next: usize,
+    content: Content,
     /// Octets not handed out yet.
     left: usize,
 }
 
-impl Segments {
-    pub(super) fn new(prefix: Bytes, message: Message) -> Self {
-        let left = prefix.len() + message.len();
-        Self { prefix: Some(prefix), message, next: 0, left }
-    }
+enum Content {
+    Raw(Pieces),
+    Document(Box<Document>),
+}
 
-    fn piece(&mut self) -> Option<Bytes> {
-        self.prefix.take().or_else(|| {
-            let segment = self.message.segments().get(self.next).cloned();
-            self.next += 1;
-            segment
-        })
+impl Segments {
+    pub(super) fn new(format: Format, delivery: &Delivery) -> Self {
+        match format {
+            Format::CloudEvent => {
+                let pieces = Pieces::new(delivery.prefix.clone(), delivery.message.clone());
+                Self { content: Content::Raw(pieces), left: delivery.len() }
+            }
+            Format::CloudEventStructured => {
+                let document = Document::new(delivery);
+                let left = document.len;
+                Self { content: Content::Document(Box::new(document)), left }
+            }
+        }
+    }
+}
+
+impl Iterator for Segments {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let piece = match &mut self.content {
+            Content::Raw(pieces) => pieces.next(),
+            Content::Document(document) => document.next(),
+        }?;
+        self.left -= piece.len();
+        Some(piece)
+    }
+}
+
+/// Our prefix and the segments of the message; none is empty.
+pub(super) struct Pieces {
+    prefix: Option<Bytes>,
+    message: Message,
+    /// The next segment.
+    next: usize,
+}
+
+impl Pieces {
+    pub(super) fn new(prefix: Bytes, message: Message) -> Self {
+        Self { prefix: Some(prefix), message, next: 0 }
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let piece = self.prefix.take().or_else(|| {
+                let segment = self.message.segments().get(self.next).cloned();
+                self.next += 1;
+                segment
+            })?;
+            if !piece.is_empty() {
+                return Some(piece);
+            }
+        }
     }
 }
 
@@ -43,13 +93,7 @@ impl Body for Segments {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        while let Some(piece) = self.piece() {
-            if !piece.is_empty() {
-                self.left -= piece.len();
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-        }
-        Poll::Ready(None)
+        Poll::Ready(self.next().map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

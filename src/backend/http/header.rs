@@ -6,6 +6,8 @@ use std::fmt::{Display, Write};
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::backend::event::{Attribute, Value, put_encoded};
+
 /// Octets that the values of a usual message take.
 const USUAL: usize = 1024;
 
@@ -33,9 +35,14 @@ impl Values {
         self.add(name, |out| write!(out, "{value}").unwrap_or_default());
     }
 
-    /// Adds a header whose value is any text.
-    pub(super) fn add_encoded(&mut self, name: HeaderName, value: &str) {
-        self.add(name, |out| put_text(value, out));
+    /// Adds an attribute of an event.
+    pub(super) fn add_attribute(&mut self, attribute: Attribute, value: Value<'_>) {
+        let name = attribute.header();
+        match value {
+            Value::Text(text) => self.add(name, |out| put_encoded(text, out)),
+            Value::Integer(number) => self.add_display(name, number),
+            Value::Boolean(truth) => self.add_display(name, truth),
+        }
     }
 
     /// Moves all headers to `headers`; one that can't stand there is left out.
@@ -47,36 +54,6 @@ impl Values {
                 headers.insert(name, value);
             }
             start = end;
-        }
-    }
-}
-
-/// Any text, as an attribute's value: control characters, which none may hold (CloudEvents §"Type
-/// System"), become U+FFFD.
-pub(super) fn put_text(value: &str, out: &mut String) {
-    if value.contains(char::is_control) {
-        put_encoded(&value.replace(char::is_control, "\u{fffd}"), out);
-    } else {
-        put_encoded(value, out);
-    }
-}
-
-/// CloudEvents HTTP binding §3.1.3.2: space, `"`, `%` and all outside U+0021–U+007E are
-/// percent-encoded, each octet of their UTF-8.
-pub(super) fn put_encoded(value: &str, out: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let stays = |octet: u8| matches!(octet, 0x21..=0x7e) && octet != b'"' && octet != b'%';
-    if value.bytes().all(stays) {
-        out.push_str(value);
-        return;
-    }
-    for octet in value.bytes() {
-        if stays(octet) {
-            out.push(char::from(octet));
-        } else {
-            out.push('%');
-            out.push(char::from(HEX[usize::from(octet >> 4)]));
-            out.push(char::from(HEX[usize::from(octet & 15)]));
         }
     }
 }

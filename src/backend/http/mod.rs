@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `request`, `header`, `body` | what is sent |
+//! | `request`, `header`, `body`, `structured` | what is sent |
 //! | `answer`, `verdict` | what came back, and what it means |
 //!
 //! Connections are those of `client::http`.
@@ -21,7 +21,8 @@ use tokio::time::{Instant, sleep};
 
 use super::delivery::{Cause, Delivery, Failure, Outcome};
 use crate::client::circuit::Health;
-use crate::client::http::{Again, Client, Fault, Kind};
+use crate::client::fault::{Again, Fault, Kind};
+use crate::client::http::Client;
 use crate::metrics::DeliveryMetrics;
 use crate::plan;
 use crate::smtp::reply::Reply;
@@ -33,12 +34,8 @@ pub(crate) mod answer;
 mod body;
 mod header;
 mod request;
+mod structured;
 mod verdict;
-
-pub use request::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
-
-/// Attempts after the first, whatever the configuration says.
-const MAX_RETRIES: u32 = 2;
 
 /// An HTTP backend at work.
 pub(super) struct Http {
@@ -89,9 +86,9 @@ impl Http {
             let pause = match end.again {
                 Again::No => return (end.outcomes, end.health),
                 Again::Now => Duration::ZERO,
-                Again::Later => pause(delivery.retry, retries),
+                Again::Later => delivery.retry.pause(retries),
             };
-            let over = retries >= delivery.retry.attempts.min(MAX_RETRIES);
+            let over = retries >= delivery.retry.attempts();
             if over || Instant::now() + pause >= deadline {
                 return (end.outcomes, end.health);
             }
@@ -114,11 +111,6 @@ impl Http {
             tracing::debug!(cause = cause.as_str(), detail, again = ?end.again, "delivery attempt failed");
         }
     }
-}
-
-/// `base`, doubled with each retry, `max` at most.
-fn pause(retry: plan::Retry, earlier: u32) -> Duration {
-    retry.base.saturating_mul(1 << earlier.min(MAX_RETRIES)).min(retry.max)
 }
 
 /// The end of a delivery that did not come as far as a request.

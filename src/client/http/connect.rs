@@ -1,127 +1,37 @@
-//! From a host name to a connection: DNS and TCP, then TLS.
-//!
-//! Link-local addresses are never a target, wherever a name resolves to them: that is where clouds
-//! keep their metadata services. Loopback is one only where the configuration may say so.
+//! From a host name to a connection that HTTP is spoken on.
 
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use tokio::time::Instant;
 
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
-
-use super::stream::Stream;
-use super::tls::Tls;
-use super::{Fault, Kind};
+use crate::client::dial::Dial;
+use crate::client::fault::Fault;
+use crate::client::stream::{HTTP2, Stream};
+use crate::client::tls::{Tls, Trust};
 use crate::plan;
-
-/// One address gets no less than this, while there is time at all, though others wait behind it.
-const LEAST_PER_ADDRESS: Duration = Duration::from_secs(1);
 
 /// How to reach a server.
 pub(super) struct Connector {
-    host: String,
-    port: u16,
-    allow_loopback: bool,
+    dial: Dial,
     tls: Option<Tls>,
 }
 
 impl Connector {
     /// Fails, in words, where certificates or names can't be used.
     pub(super) fn new(http: &plan::Http) -> Result<Self, &'static str> {
-        let tls = if http.https { Some(Tls::new(http)?) } else { None };
-        Ok(Self { host: http.host.clone(), port: http.port, allow_loopback: http.allow_loopback, tls })
+        let trust = Trust {
+            ca: http.ca.as_deref(),
+            identity: http.identity.as_deref(),
+            name: http.server_name.as_ref().unwrap_or(&http.host),
+        };
+        let tls = http.https.then(|| Tls::new(&trust, &[HTTP2, b"http/1.1"])).transpose()?;
+        Ok(Self { dial: Dial::new(&http.host, http.port, http.allow_loopback), tls })
     }
 
     /// A connection, TLS included, by `deadline`.
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Stream, Fault> {
-        let addresses = timeout_at(deadline, self.addresses()).await.map_err(|_| too_late("DNS"))??;
-        let tcp = connect_any(&addresses, deadline).await?;
-        // Only a latency matter: without it the connection works all the same.
-        drop(tcp.set_nodelay(true));
+        let tcp = self.dial.connect(deadline).await?;
         match &self.tls {
             None => Ok(Stream::plain(tcp)),
             Some(tls) => tls.connect(tcp, deadline).await,
         }
-    }
-
-    async fn addresses(&self) -> Result<Vec<SocketAddr>, Fault> {
-        let unreachable = |what: String| Fault::connect(Kind::Unreachable, what);
-        let found: Vec<SocketAddr> = match self.host.parse::<IpAddr>() {
-            Ok(address) => vec![SocketAddr::new(address, self.port)],
-            Err(_) => lookup_host((self.host.as_str(), self.port))
-                .await
-                .map_err(|error| unreachable(format!("DNS: {error}")))?
-                .collect(),
-        };
-        if found.is_empty() {
-            return Err(unreachable("DNS: no address".to_owned()));
-        }
-        let allowed: Vec<_> = found.into_iter().filter(|at| self.allows(at.ip())).collect();
-        if allowed.is_empty() {
-            let detail = "every address is link-local or loopback, which can't be a target".to_owned();
-            return Err(Fault::connect(Kind::Misconfigured, detail));
-        }
-        Ok(allowed)
-    }
-
-    /// The unspecified address counts as loopback: connecting to it ends there.
-    fn allows(&self, address: IpAddr) -> bool {
-        let (link_local, loopback) = match address.to_canonical() {
-            IpAddr::V4(v4) => (v4.is_link_local(), v4.is_loopback() || v4.octets()[0] == 0),
-            IpAddr::V6(v6) => (v6.is_unicast_link_local(), v6.is_loopback() || v6.is_unspecified()),
-        };
-        !link_local && (self.allow_loopback || !loopback)
-    }
-}
-
-/// The first address that answers; the time left is shared among those not tried yet.
-async fn connect_any(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Fault> {
-    let mut last = too_late("TCP");
-    for (at, address) in addresses.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
-        let share = (left / others).max(LEAST_PER_ADDRESS).min(left);
-        last = match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(error)) => Fault::connect(Kind::Unreachable, format!("TCP: {error}")),
-            Err(_) => too_late("TCP"),
-        };
-    }
-    Err(last)
-}
-
-fn too_late(stage: &str) -> Fault {
-    Fault::connect(Kind::Timeout, format!("{stage}: no answer in time"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn connector(allow_loopback: bool) -> Connector {
-        Connector { host: String::new(), port: 1, allow_loopback, tls: None }
-    }
-
-    #[test]
-    fn link_local_is_never_a_target_and_loopback_only_where_allowed() {
-        for address in ["169.254.169.254", "fe80::1", "febf::1", "::ffff:169.254.169.254"] {
-            let address = address.parse().unwrap();
-            assert!(!connector(true).allows(address) && !connector(false).allows(address), "{address}");
-        }
-        for address in ["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "0.1.2.3", "::", "::ffff:127.0.0.1"] {
-            let address = address.parse().unwrap();
-            assert!(connector(true).allows(address) && !connector(false).allows(address), "{address}");
-        }
-        for address in ["10.0.0.1", "192.0.2.1", "2001:db8::1", "fd00::1"] {
-            let address = address.parse().unwrap();
-            assert!(connector(true).allows(address) && connector(false).allows(address), "{address}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_name_that_resolves_to_a_forbidden_address_is_refused() {
-        let connector = Connector { host: "localhost".to_owned(), ..connector(false) };
-        let fault = connector.addresses().await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Misconfigured, "{}", fault.detail);
     }
 }

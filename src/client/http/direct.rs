@@ -8,7 +8,8 @@ use http_body_util::Empty;
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::Connector;
-use super::{Fault, Kind, endpoint, http2};
+use super::{endpoint, http2};
+use crate::client::fault::{Fault, Kind};
 use crate::plan;
 
 /// The connection.

@@ -16,8 +16,9 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use super::stream::{Octets, Stream};
-use super::{Again, Content, Fault, Kind, MAX_HEAD};
+use super::{Content, MAX_HEAD};
+use crate::client::fault::{Again, Fault, Kind};
+use crate::client::stream::{Octets, Stream};
 
 /// The half that works; boxed, since it is large and connections move in and out of the pool.
 type Driver<B> = Box<http1::Connection<TokioIo<Stream>, B>>;

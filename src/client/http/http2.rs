@@ -22,8 +22,9 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval_at};
 
-use super::stream::{Octets, Stream};
-use super::{Again, Content, Fault, Kind, MAX_HEAD};
+use super::{Content, MAX_HEAD};
+use crate::client::fault::{Again, Fault, Kind};
+use crate::client::stream::{Octets, Stream};
 
 /// How often a connection on which nothing came is asked whether it lives; it has as long to answer.
 const PING: Duration = Duration::from_secs(5);

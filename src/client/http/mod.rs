@@ -4,7 +4,7 @@
 //! Client::exchange ─▶ Pool: an idle connection, a free stream, or a turn to dial
 //!                       │                               │
 //!                       ▼                               ▼
-//!                   http1, http2 ◀── connect (DNS, TCP) ─▶ tls (ALPN)
+//!                   http1, http2 ◀── connect (dial, TLS with ALPN)
 //!                       │
 //!                       ▼
 //!                   Arriving: head and body of the answer
@@ -23,6 +23,7 @@ use ::http::{HeaderMap, Request, StatusCode, Uri};
 use hyper::body::{Body, Bytes};
 use tokio::time::{Instant, timeout_at};
 
+use super::fault::{Again, Fault, Kind};
 use crate::plan;
 use connect::Connector;
 use pool::{Pool, Taken};
@@ -33,8 +34,6 @@ mod endpoint;
 mod http1;
 mod http2;
 mod pool;
-mod stream;
-mod tls;
 
 pub(crate) use direct::{Answered, Direct};
 pub(crate) use endpoint::Endpoint;
@@ -46,51 +45,6 @@ const MAX_HEAD: u32 = 64 * 1024;
 pub(crate) trait Content: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static {}
 
 impl<B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static> Content for B {}
-
-/// Why a request has no answer.
-#[derive(Debug, Clone)]
-pub(crate) struct Fault {
-    pub(crate) kind: Kind,
-    /// For the log: what happened, without content or credentials.
-    pub(crate) detail: String,
-    pub(crate) again: Again,
-}
-
-/// What a request failed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The server can't be a target.
-    Misconfigured,
-    /// Refused, DNS, TLS.
-    Unreachable,
-    /// The connection or the stream broke before the answer's head was whole.
-    Reset,
-    /// No answer in time.
-    Timeout,
-}
-
-/// Whether a request that failed may be sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    No,
-    /// After a pause: the server may be back.
-    Later,
-    /// At once: it was only the connection.
-    Now,
-}
-
-impl Fault {
-    /// A connection that did not come to be.
-    fn connect(kind: Kind, detail: impl Into<String>) -> Self {
-        let again = if kind == Kind::Misconfigured { Again::No } else { Again::Later };
-        Self { kind, detail: detail.into(), again }
-    }
-
-    /// The server is silent until the deadline.
-    fn late() -> Self {
-        Self { kind: Kind::Timeout, detail: "no answer in time".to_owned(), again: Again::No }
-    }
-}
 
 /// One server, and the connections to it.
 pub(crate) struct Client<B: Content> {

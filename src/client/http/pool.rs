@@ -18,7 +18,8 @@ use ::http::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{Content, Fault, http1, http2};
+use super::{Content, http1, http2};
+use crate::client::fault::Fault;
 
 /// How long a connection may be idle: under the keep-alive of common proxies (60 to 75 s). A
 /// server with a shorter one says so in `Keep-Alive`, or its close is seen.

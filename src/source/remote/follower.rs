@@ -11,7 +11,8 @@ use super::pause::pause;
 use super::request::{MAX_SENT, Meaning, Received, Refusal, WAIT, meaning, mistaken, request};
 use super::trouble::Trouble;
 use super::{Answer, Event, Offer, Options, Verdict};
-use crate::client::http::{Again, Direct, Fault};
+use crate::client::fault::{Again, Fault};
+use crate::client::http::Direct;
 use crate::metrics::Metrics;
 use crate::plan;
 use crate::source::wire::{Decoded, Decoder};
@@ -144,6 +145,7 @@ impl Follower {
             https: true,
             host: controller.host.clone(),
             port: controller.port,
+            format: plan::Format::default(),
             path: "/".to_owned(),
             auth: None,
             signing: Vec::new(),

@@ -122,7 +122,9 @@ impl Bench<'_> {
     fn start_server(&self, layer: Layer) -> Result<Peer> {
         let limit = self.effort.session_limit();
         match self.server {
-            Some(program) => Peer::mailchute(program, self.sink.address, self.folder, limit, layer),
+            Some(program) => {
+                Peer::mailchute(program, &peers::http(self.sink.address), self.folder, limit, layer)
+            }
             None => self.start_floor(layer),
         }
     }
@@ -158,22 +160,9 @@ impl Bench<'_> {
     }
 
     fn run(&self, peer: &Peer, scenario: &Scenario, messages: u64) -> Result<Report> {
-        let Scenario { layer, size, per_connection } = *scenario;
+        let size = scenario.size;
         let before = peers::stats(self.sink.address)?;
-        let report = load::run(&load::Options {
-            to: peer.address,
-            sessions: self.effort.sessions,
-            messages,
-            size,
-            recipients: 1,
-            per_connection,
-            no_pipelining: false,
-            bdat: false,
-            tls: layer == Layer::Tls,
-            pid: Some(peer.pid()),
-            idle: false,
-            deadline: 300,
-        })?;
+        let report = load::run(&load::Options::of(peer, scenario, self.effort.sessions, messages))?;
         if report.failed > 0 {
             bail!("messages failed: {}\n{}", report.line(), peer.log_tail());
         }

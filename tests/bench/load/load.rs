@@ -5,7 +5,9 @@
 
 use crate::client::{Connection, Fault};
 use crate::message::{Script, Transfer};
+use crate::peers::Peer;
 use crate::secure::{Connector, Layer};
+use crate::verdict::Scenario;
 use crate::{idle, process};
 use anyhow::Result;
 use serde::Serialize;
@@ -55,6 +57,27 @@ pub(crate) struct Options {
     /// Seconds after which what is not answered counts as failed.
     #[arg(long, default_value_t = 300)]
     pub(crate) deadline: u64,
+}
+
+impl Options {
+    /// What `compare` and `backends` ask for: one recipient, all at once.
+    pub(crate) fn of(peer: &Peer, scenario: &Scenario, sessions: u64, messages: u64) -> Self {
+        let Scenario { layer, size, per_connection } = *scenario;
+        Self {
+            to: peer.address,
+            sessions,
+            messages,
+            size,
+            recipients: 1,
+            per_connection,
+            no_pipelining: false,
+            bdat: false,
+            tls: layer == Layer::Tls,
+            pid: Some(peer.pid()),
+            idle: false,
+            deadline: 300,
+        }
+    }
 }
 
 /// What a run measured; the field names are the JSON's.

@@ -1,9 +1,11 @@
-//! The benchmark of the whole path, SMTP in and HTTP out, in one program: `floor`, `sink`, `load`, `compare`.
+//! The benchmark of the whole path, SMTP in and HTTP out, in one program: `floor`, `sink`, `load`, `compare`,
+//! `backends`.
 //!
-//! `compare` is what one runs; the other three are its parts, and of use alone. What the figures mean stands in
-//! `tests/bench/README.md`. It is not a test of correctness: it only makes sure that every message was
-//! answered `250` and reached the sink.
+//! `compare` and `backends` are what one runs; the other three are their parts, and of use alone. What the
+//! figures mean stands in `tests/bench/README.md`. It is not a test of correctness: it only makes sure that
+//! every message was answered `250` and arrived.
 
+mod backends;
 #[path = "../../support/believing.rs"]
 mod believing;
 mod client;
@@ -16,6 +18,7 @@ mod peers;
 mod process;
 mod secure;
 mod sink;
+mod stream;
 mod verdict;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,6 +41,8 @@ enum Command {
     Load(load::Options),
     /// Runs mailchute against floor and prints the ratios.
     Compare(compare::Options),
+    /// Runs mailchute in front of each kind of backend and prints what a message costs.
+    Backends(backends::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
         Some(Command::Sink(options)) => sink::run(&options),
         Some(Command::Load(options)) => load::command(&options),
         Some(Command::Compare(options)) => compare::command(&options),
+        Some(Command::Backends(options)) => backends::command(&options),
         None => Arguments::command().print_help().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
     };
     outcome.unwrap_or_else(|error| {

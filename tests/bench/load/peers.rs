@@ -16,9 +16,10 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// A process and where it listens. It ends with this value.
 pub(crate) struct Peer {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: SocketAddr,
-    log: PathBuf,
+    /// What it writes.
+    pub(crate) log: PathBuf,
 }
 
 impl Peer {
@@ -38,10 +39,10 @@ impl Peer {
         Self::of_this_program("floor", &arguments, folder)
     }
 
-    /// `mailchute serve` on manifests of our own, posting to `sink`.
+    /// `mailchute serve` on manifests of our own; `backend` is what its one backend says.
     pub(crate) fn mailchute(
         program: &Path,
-        sink: SocketAddr,
+        backend: &str,
         folder: &Path,
         sessions: u64,
         layer: Layer,
@@ -49,7 +50,7 @@ impl Peer {
         let address = free_port()?;
         let manifests = folder.join(format!("manifests-{}", address.port()));
         fs::create_dir(&manifests)?;
-        fs::write(manifests.join("bench.yaml"), manifest(address.port(), sink, sessions, layer)?)?;
+        fs::write(manifests.join("bench.yaml"), manifest(address.port(), backend, sessions, layer)?)?;
         let log = folder.join(format!("mailchute-{}.log", address.port()));
         let output = File::create(&log)?;
         let child = Command::new(program)
@@ -97,13 +98,19 @@ impl Peer {
     }
 
     fn wait_for_greeting(&mut self, layer: Layer) -> Result<()> {
+        let address = self.address;
+        self.wait_until(|| greets(address, layer))
+    }
+
+    /// Waits until `ready` holds; that it ends instead is an error.
+    pub(crate) fn wait_until(&mut self, ready: impl Fn() -> bool) -> Result<()> {
         let started = Instant::now();
-        while !greets(self.address, layer) {
+        while !ready() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log_tail());
             }
             if started.elapsed() > READY_WITHIN {
-                bail!("the server does not greet on {}:\n{}", self.address, self.log_tail());
+                bail!("the server is not ready on {}:\n{}", self.address, self.log_tail());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -117,6 +124,11 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a backend says that posts to `sink`.
+pub(crate) fn http(sink: SocketAddr) -> String {
+    format!("http: {{url: \"http://{sink}/inbound\"}}")
 }
 
 /// What the sink has counted.
@@ -145,11 +157,11 @@ fn greets(address: SocketAddr, layer: Layer) -> bool {
 }
 
 /// A port that was free a moment ago: a manifest has to name one.
-fn free_port() -> Result<SocketAddr> {
+pub(crate) fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn manifest(port: u16, sink: SocketAddr, sessions: u64, layer: Layer) -> Result<String> {
+fn manifest(port: u16, backend: &str, sessions: u64, layer: Layer) -> Result<String> {
     let (tls, secret) = match layer {
         Layer::Plain => ("{mode: Disabled}", String::new()),
         Layer::Tls => {
@@ -191,7 +203,7 @@ apiVersion: mailchute.dev/v1alpha1
 kind: MailBackend
 metadata: {{name: sink}}
 spec:
-  http: {{url: "http://{sink}/inbound"}}
+  {backend}
 {secret}"#
     ))
 }

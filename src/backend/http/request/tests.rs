@@ -7,9 +7,12 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 
 use super::*;
-use crate::backend::TraceContext;
+use crate::backend::{SessionFacts, TraceContext, envelope_octets};
 use crate::mail::body::Message;
-use crate::mail::{BodyType, Client, Envelope, Greeting, Host, Mailbox, Tls, TransactionId};
+use crate::mail::{
+    BodyType, Client, Envelope, ForwardPath, Greeting, GreetingName, Host, Mailbox, Protocol, Recipient,
+    ReversePath, Tls, TransactionId,
+};
 use crate::plan::{Auth, Retry, Secret, Timeouts};
 
 fn target() -> plan::Http {
@@ -18,6 +21,7 @@ fn target() -> plan::Http {
         host: "tickets.support.svc".to_owned(),
         port: 8080,
         path: "/inbound?via=mail".to_owned(),
+        format: Format::CloudEvent,
         auth: None,
         signing: Vec::new(),
         ca: None,
@@ -333,12 +337,59 @@ fn the_body_is_prefix_and_message_of_known_length() {
     use std::pin::Pin;
     use std::task::{Context, Poll, Waker};
     let message: Message = [Bytes::from_static(b"one"), Bytes::from_static(b"two")].into_iter().collect();
-    let mut body = Segments::new(Bytes::new(), message);
-    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(6), false));
+    let delivery = Delivery { prefix: Bytes::new(), message, ..delivery() };
+    let mut body = Segments::new(Format::CloudEvent, &delivery);
+    assert_eq!((Body::size_hint(&body).exact(), body.is_end_stream()), (Some(6), false));
     let mut pieces = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());
     while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) {
         pieces.push(frame.into_data().unwrap());
     }
     assert_eq!((pieces, body.is_end_stream()), (vec![Bytes::from("one"), Bytes::from("two")], true));
+}
+
+#[test]
+fn a_structured_event_holds_the_message_and_what_the_headers_would_say() {
+    let http = plan::Http { format: Format::CloudEventStructured, ..target() };
+    let mut delivery = delivery();
+    delivery.envelope.reverse_path = ReversePath::Mailbox(mailbox("\"a b\"@日.example"));
+    // Over several pieces, of lengths that three does not divide.
+    let message: Vec<Bytes> = (0..40).map(|n| Bytes::from(vec![n; 5000 + usize::from(n)])).collect();
+    delivery.message = message.iter().cloned().collect();
+    let template = Template::new(&http).unwrap();
+    let headers = template.headers(&delivery, UNIX_EPOCH);
+    assert_eq!(headers["content-type"], "application/cloudevents+json; charset=UTF-8");
+    assert!(headers.keys().all(|name| !name.as_str().starts_with("ce-")), "{headers:?}");
+    assert_eq!(headers["idempotency-key"], "\"mc1-key\"");
+    let request = template.request(headers, &delivery);
+    let announced = http_body::Body::size_hint(request.body()).exact();
+    let written: Vec<u8> = request.into_body().collect::<Vec<Bytes>>().concat();
+    assert_eq!(announced, Some(written.len() as u64));
+    let document: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&written).unwrap();
+    let octets = STANDARD.decode(document["data_base64"].as_str().unwrap()).unwrap();
+    assert_eq!(octets, [&delivery.prefix[..], &message.concat()].concat());
+    let key = b"the-new-key-of-24-octets";
+    let signed = Template::new(&plan::Http { signing: vec![Secret::new(key)], ..http }).unwrap();
+    let webhook = standardwebhooks::Webhook::from_bytes(key.to_vec()).unwrap();
+    webhook.verify(&written, &signed.headers(&delivery, SystemTime::now())).unwrap();
+    assert_eq!(document["specversion"], "1.0");
+    assert_eq!(document["datacontenttype"], "message/rfc822");
+    assert_eq!(document["mailfrom"], "\"a b\"@日.example");
+    assert_eq!(document["smtputf8"], false);
+    assert_eq!(document["size"], octets.len());
+    assert_eq!(document["traceparent"], delivery.trace.traceparent());
+    let names = template_names(&delivery);
+    let members: Vec<&str> = document.keys().map(String::as_str).collect();
+    let others = ["data_base64", "datacontenttype", "traceparent"];
+    let attributes: Vec<&str> = members.into_iter().filter(|name| !others.contains(name)).collect();
+    assert_eq!(attributes, names);
+}
+
+/// The attributes that stand in headers, in the order of the alphabet.
+fn template_names(delivery: &Delivery) -> Vec<String> {
+    let headers = Template::new(&target()).unwrap().headers(delivery, UNIX_EPOCH);
+    let mut names: Vec<String> =
+        headers.keys().filter_map(|name| name.as_str().strip_prefix("ce-")).map(str::to_owned).collect();
+    names.sort();
+    names
 }

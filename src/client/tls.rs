@@ -10,10 +10,20 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::stream::{HTTP2, Stream};
-use super::{Fault, Kind};
-use crate::client::authorities;
-use crate::plan;
+use super::authorities;
+use super::fault::{Fault, Kind};
+use super::stream::Stream;
+use crate::plan::Identity;
+
+/// What the configuration says of it.
+pub(super) struct Trust<'a> {
+    /// PEM of the authorities; `None` for those of the system.
+    pub(super) ca: Option<&'a str>,
+    /// What is shown to a server that asks who calls.
+    pub(super) identity: Option<&'a Identity>,
+    /// What the certificate has to say.
+    pub(super) name: &'a str,
+}
 
 /// TLS towards one server.
 pub(super) struct Tls {
@@ -23,8 +33,9 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Fails, in words, where certificates or names can't be used.
-    pub(super) fn new(http: &plan::Http) -> Result<Self, &'static str> {
-        let roots = match &http.ca {
+    /// `protocols` are offered by ALPN.
+    pub(super) fn new(trust: &Trust<'_>, protocols: &[&[u8]]) -> Result<Self, &'static str> {
+        let roots = match trust.ca {
             Some(pem) => Arc::new(authorities::of(pem)?),
             None => authorities::of_the_system(),
         };
@@ -32,7 +43,7 @@ impl Tls {
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config = config.map_err(|_| "no TLS version is usable")?;
         let config = config.with_root_certificates(roots);
-        let mut config = match &http.identity {
+        let mut config = match trust.identity {
             None => config.with_no_client_auth(),
             Some(identity) => {
                 const BAD: &str = "the client certificate and its key can't be used";
@@ -40,9 +51,8 @@ impl Tls {
                 config.with_client_auth_cert(identity.chain.clone(), key).map_err(|_| BAD)?
             }
         };
-        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
-        let name = http.server_name.as_ref().unwrap_or(&http.host);
-        let name = ServerName::try_from(name.trim_end_matches('.').to_owned());
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let name = ServerName::try_from(trust.name.trim_end_matches('.').to_owned());
         let name = name.map_err(|_| "the server name is no name that a certificate can hold")?;
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), name })
     }
