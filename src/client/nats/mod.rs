@@ -36,6 +36,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A connection that breaks sooner is no better than an attempt that failed: a server may take one, and
+/// then put it out each time.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// One server, and the connection to it.
 pub(crate) struct Client {
@@ -134,11 +137,14 @@ async fn keep(server: Arc<Server>, standing: watch::Sender<Standing>) {
     loop {
         match Connection::open(&server, Instant::now() + CONNECT).await {
             Ok(connection) => {
-                pause = FIRST_PAUSE;
+                let born = Instant::now();
                 let connection = Arc::new(connection);
                 let there = Some(Arc::clone(&connection));
                 standing.send_modify(|standing| (standing.connection, standing.fault) = (there, None));
                 let fault = connection.broken().await;
+                if born.elapsed() >= STEADY {
+                    pause = FIRST_PAUSE;
+                }
                 standing.send_modify(|standing| (standing.connection, standing.fault) = (None, Some(fault)));
             }
             Err(fault) => standing.send_modify(|standing| {
