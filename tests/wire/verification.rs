@@ -173,7 +173,7 @@ fn a_service_that_hangs_costs_its_time_limit_and_no_other_session_anything() {
 fn a_dead_service_is_left_alone_for_a_while() {
     let directory = Directory::of(&[]);
     directory.hold();
-    let asking = Asking::new(directory.address, ", timeout: 100ms");
+    let asking = Asking::new(directory.address, ", timeout: 500ms");
     let mut client = asking.sender();
     for n in 0..8 {
         client.expect(&format!("RCPT TO:<r{n}@example.org>"), 451);
