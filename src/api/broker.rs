@@ -25,7 +25,7 @@ pub struct NatsBackend {
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\s.*>/\\]+$"))]
     pub stream: String,
     /// Subject to publish on, one of the stream's; may be a template. Each value is one token, in which what a subject
-    /// can't have there (dots too) is percent-encoded; the domain of `<>` is `none`.
+    /// can't have there (dots too) is percent-encoded; the domain of `<>` is `%none`.
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^\s*>]+$"))]
     pub subject: String,
     /// A Secret with the key `creds` (a credentials file), `nkey` (a user's seed), `token`, or `username` and `password`.

@@ -71,7 +71,8 @@ impl fmt::Display for Template {
 
 impl Template {
     /// Reads a template; fails, in words, on a field that does not exist, one that stands there twice,
-    /// and a brace that opens or closes none.
+    /// two with nothing between them, where nobody could tell their values apart, and a brace that opens or
+    /// closes none.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -87,6 +88,9 @@ impl Template {
             };
             if parts.contains(&Part::Field(*field)) {
                 return Err(format!("has the field {{{name}}} twice"));
+            }
+            if before.is_empty() && matches!(parts.last(), Some(Part::Field(_))) {
+                return Err(format!("has nothing between {{{name}}} and the field before it"));
             }
             parts.extend((!before.is_empty()).then(|| Part::Text(before.to_owned())));
             parts.push(Part::Field(*field));
@@ -176,6 +180,7 @@ mod tests {
         let bad = |text: &str| Template::parse(text).unwrap_err();
         assert!(bad("a.{rcpt.user}").contains("{rcpt.local}"));
         assert!(bad("{route}.{route}").contains("twice"));
+        assert!(bad("a.{rcpt.local}{mailfrom.domain}").contains("nothing between"));
         for text in ["{", "}", "a{b", "a}b", "{{route}}", "{}x}"] {
             Template::parse(text).unwrap_err();
         }

@@ -86,6 +86,9 @@ fn recipients_of_different_subjects_need_transactions_of_their_own() {
     let subjects: Vec<String> = consumer.messages().into_iter().map(|message| message.subject).collect();
     assert_eq!(
         subjects,
-        ["mail.default/public.default/all.ann%2Eb.none", "mail.default/public.default/all.other.y%2Eexample"]
+        [
+            "mail.default/public.default/all.ann%2Eb.%none",
+            "mail.default/public.default/all.other.y%2Eexample"
+        ]
     );
 }

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::backend::delivery::{Cause, Receipt};
+use crate::backend::word::Clean;
 use crate::client::circuit::Health;
 use crate::client::fault::Again;
 use crate::client::nats::Answer;
@@ -20,6 +21,9 @@ pub(super) struct Acknowledgement {
 
 /// The status where nobody listens to a subject: no stream takes it (ADR-22).
 const NO_RESPONDERS: u16 = 503;
+
+/// Octets of a server's words that are told: a failure is told for each recipient.
+const MAX_TEXT: usize = 400;
 
 /// `PubAck`.
 #[derive(Deserialize)]
@@ -67,7 +71,8 @@ pub(super) fn meaning(answer: &Answer, stream: &str) -> Acknowledgement {
         return failed(Cause::Failed, "the answer is no acknowledgement".to_owned());
     };
     if let Some(error) = written.error {
-        return failed(cause(&error), format!("{} ({})", error.description, error.err_code));
+        let told = Clean { utf8: true }.cut(&error.description, MAX_TEXT);
+        return failed(cause(&error), format!("{told} ({})", error.err_code));
     }
     if written.stream != stream || written.seq == 0 {
         return failed(Cause::Failed, "the answer is no acknowledgement of the stream".to_owned());

@@ -12,8 +12,8 @@ use crate::plan::{self, Template};
 
 /// Octets that the headers of a usual message take.
 const USUAL: usize = 1024;
-/// What stands for a value that is empty: no token of a subject may be.
-const NOTHING: &str = "none";
+/// What stands for a value that is empty, as no token of a subject may be; no value comes to it.
+const NOTHING: &str = "%none";
 
 /// The subject of a message.
 pub(super) fn subject_of(nats: &plan::Nats, delivery: &Delivery) -> String {
@@ -28,9 +28,12 @@ pub(super) fn subject_of(nats: &plan::Nats, delivery: &Delivery) -> String {
 /// A subject. Each value is one token: what parts tokens, matches any, or can't be in a subject at all is
 /// percent-encoded, so that no two values come to one token, whoever chose them.
 pub(super) fn subject(template: &Template, values: &Values<'_>) -> String {
-    let stays = |octet: u8| octet.is_ascii_graphic() && !b".*>%$".contains(&octet);
-    template
-        .fill(values, |value, out| put_percent(if value.is_empty() { NOTHING } else { value }, stays, out))
+    // A server that refuses a subject quotes it, so what has to be escaped there does not stay either.
+    let stays = |octet: u8| octet.is_ascii_graphic() && !b".*>%$\"\\".contains(&octet);
+    template.fill(values, |value, out| match value {
+        "" => out.push_str(NOTHING),
+        value => put_percent(value, stays, out),
+    })
 }
 
 /// The block of headers.
@@ -87,8 +90,9 @@ mod tests {
     fn each_value_is_one_token() {
         for (template, recipient, sender, subject) in [
             ("mail.{rcpt.domain}", "a@Example.ORG", None, "mail.example%2Eorg"),
-            ("{rcpt.local}.{mailfrom.domain}", "A.B@c.example", None, "a%2Eb.none"),
+            ("{rcpt.local}.{mailfrom.domain}", "A.B@c.example", None, "a%2Eb.%none"),
             ("{rcpt.local}", "\"a b*>\"@c.example", None, "a%20b%2A%3E"),
+            ("{rcpt.local}", r#""a\"\\"@c.example"#, None, "a%22%5C"),
             ("{rcpt.local}", "$JS.API@c.example", None, "%24js%2Eapi"),
             ("{rcpt.local}", "é%2E@c.example", None, "%C3%A9%252e"),
             ("{rcpt.domain}", "a@[192.0.2.1]", None, "[192%2E0%2E2%2E1]"),

@@ -7,13 +7,13 @@
 //! ```
 //!
 //! Nothing waits in a queue of ours: each request writes its own octets when it has its turn, so one that is
-//! given up before sends nothing, and one that is given up half way ends the connection. A connection that
-//! was silent for as long as a request waited, or that does not answer a PING, is ended too: what is next
-//! gets another.
+//! given up before sends nothing, and one that is given up half way ends the connection. A connection on which
+//! nothing came for a while behind a request whose time is over, or that does not answer a PING, is ended
+//! too: what is next gets another.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -29,6 +29,13 @@ use crate::client::stream::{Octets, Stream};
 
 /// How often an idle server is asked whether it is there, and how long it has to say so.
 const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// How long nothing has to come behind a request before a server counts as silent: who had less time to
+/// wait does not know, and must not end what others wait for.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Characters of what a server says that are told.
+const MAX_TEXT: usize = 400;
 
 /// Octets that are read at a time, at most: many acknowledgements.
 const AT_A_TIME: usize = 8 * 1024;
@@ -85,7 +92,7 @@ impl Connection {
         let (reader, writer) = split(stream);
         let shared = Arc::new(Shared {
             inbox,
-            max_payload: AtomicU64::new(info.max_payload),
+            max_payload: AtomicU64::new(info.room().unwrap_or(u64::MAX)),
             turn: Semaphore::new(1),
             writer: Mutex::new(Some(writer)),
             expected: Mutex::default(),
@@ -119,20 +126,27 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let shared = &self.shared;
-        let heard = shared.read.count();
+        if Instant::now() >= deadline {
+            return Err(Fault::late());
+        }
         let (number, answer) = shared.expect(subject);
         // Forgotten, however this ends.
         let _expectation = Expectation { shared, number };
         let reply = format!("{}.{number}", shared.inbox);
         let pieces = publish(subject, &reply, headers, body);
+        let said = OnceLock::new();
         let exchange = async {
             shared.write(pieces).await?;
+            said.get_or_init(|| (Instant::now(), shared.read.count()));
             answer.await.unwrap_or_else(|_| Err(reset("the connection is gone")))
         };
         tokio::select! {
             biased;
             answered = timeout_at(deadline, exchange) => answered.unwrap_or_else(|_| {
-                if shared.read.count() == heard {
+                let silent = |(at, heard): &(Instant, u64)| {
+                    at.elapsed() >= SILENCE && *heard == shared.read.count()
+                };
+                if said.get().is_some_and(silent) {
                     shared.end(reset("the server was silent for too long"));
                 }
                 Err(Fault::late())
@@ -214,7 +228,11 @@ impl Shared {
                     );
                 }
             }
-            Operation::Info(info) => self.max_payload.store(info.max_payload, Ordering::Relaxed),
+            Operation::Info(info) => {
+                if let Some(room) = info.room() {
+                    self.max_payload.store(room, Ordering::Relaxed);
+                }
+            }
             Operation::Ping => self.ping.notify_one(),
             Operation::Pong | Operation::Ok => {}
             Operation::Error(text) => self.refuse(&text),
@@ -223,10 +241,10 @@ impl Shared {
 
     /// A message that was not let through has no answer but this; what else is wrong ends in a close.
     fn refuse(&self, text: &str) {
-        let Some(subject) = forbidden(text) else {
-            return self.end(reset(&format!("the server says: {text}")));
-        };
-        let fault = Fault::connect(Kind::Misconfigured, format!("the server says: {text}"));
+        let told: String = text.chars().take(MAX_TEXT).collect();
+        let told = format!("the server says: {told}");
+        let Some(subject) = forbidden(text) else { return self.end(reset(&told)) };
+        let fault = Fault::connect(Kind::Misconfigured, told);
         let refused =
             self.expected().requests.extract_if(|_, waiting| waiting.subject == subject).collect::<Vec<_>>();
         for (_, waiting) in refused {
@@ -310,10 +328,13 @@ async fn stay(shared: Arc<Shared>) {
             }
         };
         // A server that takes nothing is found out by those who have a deadline, or here, after a while.
+        let before = shared.read.count();
         let written = timeout_at(Instant::now() + PING_EVERY, shared.write(line.to_owned().into()));
         match written.await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return,
+            // It is busy with what others write.
+            Err(_) if shared.read.count() != before => shared.ping.notify_one(),
             Err(_) => return shared.end(reset("the server takes nothing")),
         }
     }

@@ -38,13 +38,20 @@ pub(super) struct Info {
     /// Whether messages may have headers.
     pub(super) headers: bool,
     /// Octets of headers and message together.
-    pub(super) max_payload: u64,
+    max_payload: Option<u64>,
     /// TLS has to begin now.
     pub(super) tls_required: bool,
     /// TLS may begin now.
     pub(super) tls_available: bool,
     /// What is to be signed.
     pub(super) nonce: String,
+}
+
+impl Info {
+    /// Octets of headers and message together, where it is said.
+    pub(super) fn room(&self) -> Option<u64> {
+        self.max_payload.filter(|room| *room > 0)
+    }
 }
 
 /// A message.
@@ -200,7 +207,8 @@ mod tests {
         let message = |subject: &str, status, payload: &'static str| {
             Operation::Message(Message { subject: subject.to_owned(), status, payload: payload.into() })
         };
-        let info = Info { headers: true, max_payload: 1_048_576, nonce: "abc".to_owned(), ..Info::default() };
+        let info =
+            Info { headers: true, max_payload: Some(1_048_576), nonce: "abc".to_owned(), ..Info::default() };
         vec![
             Operation::Info(Box::new(info)),
             Operation::Ok,
