@@ -45,6 +45,7 @@ fn each_fault_has_its_reply() {
         (USUAL, "MAIL", Act::Close, Recipient, "451 4.4.2 "),
         (USUAL, "MAIL", Act::Say("354 what"), Recipient, "451 4.3.0 "),
         (USUAL, "MAIL", Act::SayAndClose("421 4.3.2 Bye"), Recipient, "451 4.3.2 Bye"),
+        (USUAL, "MAIL", Act::SayAndClose("550 5.1.8 Not you"), Recipient, "550 5.1.8 Not you"),
         (USUAL, "RCPT", Act::Close, Recipient, "451 4.4.2 "),
         (USUAL, "RCPT", Act::Say("354 what"), Recipient, "451 4.3.0 "),
         (USUAL, "RCPT", Act::Say("550-5.1.1 a\r\n551 b"), Recipient, "451 4.3.0 "),

@@ -64,6 +64,7 @@ fn what_is_about_us_bounces_nothing() {
         ("MAIL", "550 5.7.1 Your address is not welcome"),
         ("RCPT", "530 5.7.0 Must issue STARTTLS"),
         ("RCPT", "503 5.5.1 Sequence"),
+        ("RCPT", "554 5.7.1 <b@example.org>: Relay access denied"),
     ] {
         let relay = Relay::but(USUAL, &[(said, Act::Say(reply))]);
         let front_end = front_end(&relay);

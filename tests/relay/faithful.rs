@@ -59,10 +59,10 @@ fn what_mail_says_is_passed_on_as_far_as_it_is_offered() {
     let ascii = "<a@client.example> SIZE=1000 BODY=8BITMIME";
     // RFC 6531 section 3.1: who announces SMTPUTF8 announces 8BITMIME, too.
     for (capabilities, said, recipient, told) in [
-        (USUAL, utf8, "süß", utf8),
+        (USUAL, utf8, "süß", "<a@client.example> SIZE=3048 BODY=8BITMIME SMTPUTF8"),
         (&["8BITMIME", "SMTPUTF8"], utf8, "süß", "<a@client.example> BODY=8BITMIME SMTPUTF8"),
         (&["PIPELINING"], ascii, "b", "<a@client.example>"),
-        (&["SIZE"], ascii, "b", "<a@client.example> SIZE=1000"),
+        (&["SIZE"], ascii, "b", "<a@client.example> SIZE=3048"),
     ] {
         let relay = Relay::good(capabilities);
         let front_end = front_end(&relay);

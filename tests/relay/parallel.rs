@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{MESSAGE, USUAL, front_end_with, send, sender};
-use crate::support::relay::Relay;
+use crate::support::client::stuffed;
+use crate::support::relay::{Act, Relay};
+use crate::support::until::until_true;
 
 #[test]
 fn at_the_cap_a_recipient_waits_for_a_place() {
@@ -26,28 +28,48 @@ fn at_the_cap_a_recipient_waits_for_a_place() {
 
 #[test]
 fn who_waits_too_long_for_a_place_is_deferred() {
-    let relay = Relay::good(USUAL);
+    let relay = Relay::but_once(USUAL, "MESSAGE", Act::Hang);
     let front_end = front_end_with(&relay, "limits: {maxInFlight: 1}", "timeouts: {total: 3s}");
     let mut busy = sender(&front_end);
     busy.expect("RCPT TO:<b@example.org>", 250);
+    busy.expect("DATA", 354);
     let mut waiting = sender(&front_end);
-    waiting.write(b"RCPT TO:<b@example.org>\r\n").unwrap();
+    waiting.write(b"NOOP\r\nRCPT TO:<b@example.org>\r\n").unwrap();
+    assert_eq!(waiting.reply().code, 250);
     let began = Instant::now();
-    // It is not silent for so long that it would lose its place.
-    let reply = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| waiting.reply());
-        let mut number = 0;
-        while !waiting.is_finished() {
-            busy.expect(&format!("RCPT TO:<b{number}@example.org>"), 250);
-            number += 1;
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        waiting.join().unwrap()
-    });
+    // Its time begins later, and the relay takes all of it.
+    busy.write(&stuffed(MESSAGE)).unwrap();
+    let reply = waiting.reply();
     assert!(reply.text().starts_with("4.3.2 ") && reply.code == 451, "{reply:?}");
-    assert!(began.elapsed() >= Duration::from_secs(3));
-    assert!(send(&mut busy, MESSAGE).starts_with("250 "));
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    assert_eq!(busy.reply().code, 451);
     front_end.wait_for_metric(&["mailchute_delivery_attempts_total", "\"in_flight_cap\""], 1.0);
+}
+
+#[test]
+fn recipients_that_trickle_in_do_not_keep_a_place() {
+    let relay = Relay::good(USUAL);
+    let front_end = front_end_with(&relay, "limits: {maxInFlight: 1}", "timeouts: {total: 2s}");
+    let mut slow = sender(&front_end);
+    slow.expect("RCPT TO:<b@example.org>", 250);
+    let mut waiting = sender(&front_end);
+    waiting.expect("NOOP", 250);
+    std::thread::scope(|scope| {
+        let served = scope.spawn(|| {
+            // The place becomes free within this time; the wait for it may end a moment before.
+            let asked = || waiting.try_say("RCPT TO:<b@example.org>").unwrap().code == 250;
+            until_true("a place becomes free", asked);
+            assert!(send(&mut waiting, MESSAGE).starts_with("250 "));
+        });
+        for number in 0.. {
+            if served.is_finished() {
+                break;
+            }
+            slow.try_say(&format!("RCPT TO:<b{number}@example.org>")).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        served.join().unwrap();
+    });
 }
 
 #[test]

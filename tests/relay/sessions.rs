@@ -34,12 +34,12 @@ fn a_session_that_the_relay_ends_behind_a_message_is_replaced_before_anyone_hear
 
 #[test]
 fn a_session_that_ends_when_it_is_used_again_is_replaced_once() {
-    for end in [Act::Close, Act::SayAndClose("421 4.7.0 Too many messages")] {
-        let act = end;
+    // One that says nothing is the session of a host that is gone.
+    for end in [Act::Close, Act::SayAndClose("421 4.7.0 Too many messages"), Act::Hang] {
         let relay = Relay::deciding(USUAL, move |said, before| {
-            (said.line.starts_with("MAIL") && said.session == 0 && before > 0).then_some(act)
+            (said.line.starts_with("MAIL") && said.session == 0 && before > 0).then_some(end)
         });
-        let front_end = front_end(&relay);
+        let front_end = front_end_with(&relay, "", "timeouts: {connect: 1s}");
         for _ in 0..2 {
             let mut client = sender(&front_end);
             client.expect("RCPT TO:<b@example.org>", 250);
@@ -49,6 +49,14 @@ fn a_session_that_ends_when_it_is_used_again_is_replaced_once() {
         front_end.wait_for_metric(&["mailchute_delivery_attempts_total", "\"delivered\""], 2.0);
         front_end.wait_for_metric(&["mailchute_delivery_attempts_total"], 2.0);
     }
+}
+
+#[test]
+fn a_session_that_comes_to_nothing_is_ended_as_it_should_be() {
+    let relay = Relay::but(USUAL, &[("EHLO", Act::Say("550 5.7.1 Bad name"))]);
+    let front_end = front_end(&relay);
+    sender(&front_end).expect("RCPT TO:<b@example.org>", 451);
+    relay.wait_said("QUIT", 1);
 }
 
 #[test]

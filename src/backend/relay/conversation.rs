@@ -45,6 +45,8 @@ pub struct Conversation {
     /// What the relay has said of each recipient when it was told of it again.
     withdrawn: Vec<Option<Failure>>,
     parked: Parked,
+    /// Until when it may keep a session while the sender has the word.
+    until: Option<Instant>,
     watch: Option<AbortHandle>,
 }
 
@@ -62,7 +64,7 @@ impl Conversation {
     pub(super) fn new(relay: Relay, sender: Envelope, size: Option<u64>, limits: Limits) -> Self {
         let withdrawn = vec![None; sender.recipients.len()];
         let parked = Arc::default();
-        Self { relay, envelope: sender, size, limits, withdrawn, parked, watch: None }
+        Self { relay, envelope: sender, size, limits, withdrawn, parked, until: None, watch: None }
     }
 
     /// Tells the relay of a recipient, within the limits. Taken, it is part of the transaction.
@@ -221,6 +223,7 @@ impl Conversation {
         let (lease, mut replies) = begun?;
         let last = replies.pop();
         self.withdraw(replies);
+        self.until = None;
         self.park(lease);
         last.ok_or_else(|| self.relay.failed(&broken(), false, Duration::ZERO))
     }
@@ -255,14 +258,14 @@ impl Conversation {
         self.envelope.reverse_path.is_ascii() && recipients.iter().all(|each| each.rewritten.is_ascii())
     }
 
-    /// Keeps the session until the sender goes on, but no longer than a delivery may take. RFC 5321 lets a
-    /// sender be silent for minutes, and as many of those as there may be conversations would keep all others
-    /// out.
+    /// Keeps the session until the sender goes on, but in all no longer than a delivery may take, however many
+    /// recipients come meanwhile. RFC 5321 lets a sender be silent for minutes, and as many of those as there
+    /// may be conversations would keep all others out.
     fn park(&mut self, lease: Lease) {
         *lock(&self.parked) = Some(lease);
         self.unwatch();
-        let watch =
-            tokio::spawn(watch(Arc::downgrade(&self.parked), Instant::now() + self.limits.timeouts.total));
+        let until = *self.until.get_or_insert_with(|| Instant::now() + self.limits.timeouts.total);
+        let watch = tokio::spawn(watch(Arc::downgrade(&self.parked), until));
         self.watch = Some(watch.abort_handle());
     }
 

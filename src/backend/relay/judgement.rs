@@ -6,7 +6,7 @@
 //! | `4xx` to MAIL, RCPT or the message | its own words: [`Cause::Verdict`]; `421`: [`Cause::Busy`] |
 //! | `5xx` to RCPT or the message | its own words: [`Cause::Verdict`] |
 //! | `5xx` to MAIL that is about the sender or the message | its own words |
-//! | `5xx` that is about us: syntax, sequence, AUTH, TLS, and at MAIL whatever it says of security, system or network | [`Cause::Misconfigured`] |
+//! | `5xx` that is about us: syntax, sequence, AUTH, TLS; at MAIL whatever it says of security, system or network; at RCPT that it does not relay for us | [`Cause::Misconfigured`] |
 //! | a refusal of the connection, of EHLO, STARTTLS or AUTH | `4xx` [`Cause::Busy`], else [`Cause::Misconfigured`] |
 //! | no STARTTLS, no connection, no TLS | [`Cause::Unreachable`] |
 //! | it breaks, it is late | [`Cause::Reset`], [`Cause::Timeout`] |
@@ -61,6 +61,8 @@ pub(super) fn health(trouble: &Trouble) -> Health {
     match trouble {
         Trouble::Fault(Fault::Forbidden(_)) => Health::Unknown,
         Trouble::Fault(_) | Trouble::Unopened(_) => Health::Down { retry_after: None },
+        // What it says of a message by 4.7.x is no word on itself.
+        Trouble::Refused { stage: Stage::Message, reply } if subject(reply) == Some(7) => Health::Alive,
         Trouble::Refused { reply, .. } if reply.code == CLOSING => Health::Down { retry_after: None },
         Trouble::Refused { .. } => Health::Alive,
     }
@@ -103,14 +105,26 @@ fn refused(stage: Stage, reply: &Reply, utf8: bool) -> Failure {
 
 /// RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504: syntax and sequence, parameters, AUTH and TLS, a
 /// host that takes no mail. At MAIL also what is said of its system (RFC 3463 §3.4), of the network, of
-/// the protocol or of security: whom to relay for is between the relay and us.
+/// the protocol or of security: whom to relay for is between the relay and us. Most mail servers say that at
+/// RCPT only (Postfix: `smtpd_delay_reject`), by 5.7.0, 5.7.1 or, Exchange, 5.7.54; who does not exist is 5.1.1.
 fn is_about_us(stage: Stage, reply: &Reply) -> bool {
-    let subject = reply.lines.first().and_then(|line| split(line).0).map(|(_, enhanced)| enhanced);
-    let about_us = match subject {
-        Some(Enhanced { subject: 3, detail: 4 }) | None => false,
-        Some(Enhanced { subject, .. }) => matches!(subject, 3 | 4 | 5 | 7),
+    let subject = said(reply);
+    let about_us = match (stage, subject) {
+        (Stage::Mail, Some(Enhanced { subject: 3, detail: 4 })) => false,
+        (Stage::Mail, Some(Enhanced { subject, .. })) => matches!(subject, 3 | 4 | 5 | 7),
+        (Stage::Recipient, Some(Enhanced { subject: 7, detail })) => matches!(detail, 0 | 1 | 54),
+        _ => false,
     };
-    matches!(reply.code, 500..=504 | 521 | 530 | 534 | 535 | 538 | 555) || (stage == Stage::Mail && about_us)
+    about_us || matches!(reply.code, 500..=504 | 521 | 530 | 534 | 535 | 538 | 555)
+}
+
+/// The enhanced code of a reply.
+fn said(reply: &Reply) -> Option<Enhanced> {
+    reply.lines.first().and_then(|line| split(line).0).map(|(_, enhanced)| enhanced)
+}
+
+fn subject(reply: &Reply) -> Option<u16> {
+    said(reply).map(|enhanced| enhanced.subject)
 }
 
 /// Its words as a reply of ours: one that does not end the session, with a code that every client knows.

@@ -16,6 +16,9 @@ use super::announced::Announced;
 use super::text::Content;
 use crate::mail::{BodyType, Envelope, OriginalRecipient, Recipient};
 
+/// Octets that we may put before a message whose sender has told its size.
+const STAMPED: u64 = 2048;
+
 /// Why a relay can't take a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unable {
@@ -50,7 +53,9 @@ pub(crate) fn mail(envelope: &Envelope, announced: &Announced, size: Option<u64>
     };
     let mut line = format!("MAIL FROM:<{}>", envelope.reverse_path);
     if let Some(size) = size.filter(|_| announced.size) {
-        push(&mut line, "SIZE", &size.to_string());
+        // RFC 1870 §6.3: it must not turn out larger than was said, if that can be helped.
+        let stamped = (size + STAMPED).min(announced.largest.unwrap_or(u64::MAX));
+        push(&mut line, "SIZE", &stamped.to_string());
     }
     if let Some(body) = body {
         push(&mut line, "BODY", body);

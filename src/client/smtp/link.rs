@@ -227,6 +227,15 @@ impl Link {
         self.reader.is_empty() && self.poll_read(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
+    /// Says that this was all (RFC 5321 §4.1.1.10), as far as that takes no time; nobody waits for the answer.
+    pub(super) fn quit(&mut self) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        if let Poll::Ready(Ok(_)) = Pin::new(&mut self.stream).poll_write(cx, b"QUIT\r\n") {
+            // What does not go out now does not go out: the connection closes.
+            drop(Pin::new(&mut self.stream).poll_flush(cx));
+        }
+    }
+
     /// From now on closing is a reset: what waits to be sent is thrown away.
     pub(super) fn abort(&self) {
         self.stream.abort();

@@ -68,7 +68,7 @@ struct Idle {
 /// By when to have a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// For TCP, and for TLS where that comes first.
+    /// For TCP, and for TLS.
     pub(crate) connect: Duration,
     /// For all of it.
     pub(crate) deadline: Instant,
@@ -125,7 +125,8 @@ impl Relay {
     /// Begins a transaction on an idle session, or else on a new one: gives the answers to RCPT. `lines`
     /// are made for what the relay announces.
     ///
-    /// An idle session that turns out to be closed before MAIL is answered gives way to a new one, once.
+    /// An idle session that turns out to be closed, or silent for as long as a connection may take, gives way
+    /// to a new one, once.
     pub(crate) async fn begin(
         &self,
         lines: impl Fn(&Announced) -> Result<Lines, Unable>,
@@ -143,7 +144,12 @@ impl Relay {
                     return Err(unable.into());
                 }
             };
-            match session.envelope(&mail, &recipients, patience.deadline).await {
+            // A host that is gone says nothing at all: where a new session can be had, that is not waited for.
+            let by = match session.is_reused() {
+                true => patience.deadline.min(Instant::now() + patience.connect),
+                false => patience.deadline,
+            };
+            match session.envelope(&mail, &recipients, by).await {
                 Ok(replies) => return Ok((session, replies)),
                 Err(trouble) if session.is_reused() && is_stale(&trouble) => {
                     self.clear();
@@ -234,7 +240,7 @@ impl Relay {
             login: login.clone(),
             nonce: Some(rand::random()),
         };
-        Session::open(link, server, introduction, patience.deadline).await
+        Session::open(link, server, introduction, patience).await
     }
 }
 
@@ -246,7 +252,7 @@ impl Idle {
 
 fn is_stale(trouble: &Trouble) -> bool {
     match trouble {
-        Trouble::Fault(Fault::Broken(_)) => true,
+        Trouble::Fault(Fault::Broken(_) | Fault::Late(_)) => true,
         Trouble::Refused { stage: Stage::Mail, reply } => reply.code == CLOSING,
         _ => false,
     }

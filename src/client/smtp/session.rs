@@ -15,6 +15,7 @@ use super::announced::Announced;
 use super::conversation::CLOSING;
 use super::link::{Fault, Link, Server, Written};
 use super::opening::{Dialect, Introduction, Obstacle, Opening, Progress};
+use super::relay::Patience;
 use super::reply::Reply;
 use super::text::{Stuffing, Text};
 use crate::smtp::reply::Class;
@@ -109,6 +110,8 @@ impl Drop for Session {
         if self.state == State::Message {
             // Of a message that nobody waits for any more, nothing is to go out.
             self.link.abort();
+        } else if self.owed == 0 && !self.closing {
+            self.link.quit();
         }
     }
 }
@@ -119,7 +122,7 @@ impl Session {
         mut link: Link,
         server: &Server,
         introduction: Introduction,
-        deadline: Instant,
+        Patience { connect, deadline }: Patience,
     ) -> Result<Self, Trouble> {
         let dialect = introduction.dialect;
         let mut opening = Opening::new(introduction);
@@ -128,11 +131,14 @@ impl Session {
             let line = match opening.hear(reply) {
                 Progress::Say(line) => line,
                 Progress::Handshake => {
-                    link = link.secure(server, deadline).await?;
+                    link = link.secure(server, deadline.min(Instant::now() + connect)).await?;
                     opening.secured()
                 }
                 Progress::Open(_) => break,
-                Progress::Over(obstacle) => return Err(Trouble::Unopened(obstacle)),
+                Progress::Over(obstacle) => {
+                    link.quit();
+                    return Err(Trouble::Unopened(obstacle));
+                }
             };
             link.write(&line.octets, opening.waits_for(), deadline).await?;
         }
@@ -204,7 +210,12 @@ impl Session {
         }
         // What is said to recipients without a sender does not matter, but has to be read.
         while self.owed > 0 && !self.closing {
-            replies.push(self.hear(Stage::Recipient, deadline).await?);
+            match self.hear(Stage::Recipient, deadline).await {
+                Ok(reply) => replies.push(reply),
+                // It has said its word, and closes.
+                Err(_) if refused => self.closing = true,
+                Err(fault) => return Err(fault.into()),
+            }
         }
         if refused { Err(refusal(Stage::Mail, mail)) } else { Ok(replies) }
     }
@@ -277,6 +288,11 @@ impl Session {
     }
 
     async fn chunk(&mut self, text: &Text, deadline: Instant) -> Result<Written, Fault> {
+        // What stands there unasked would be taken for its word on the message.
+        if !self.link.is_quiet() {
+            self.closing = true;
+            return Err(Fault::Broken(Stage::Data.name()));
+        }
         self.state = State::Message;
         let mut buffer = format!("BDAT {} LAST\r\n", text.len()).into_bytes();
         for segment in text.segments() {

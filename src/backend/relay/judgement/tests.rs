@@ -29,7 +29,7 @@ fn a_word_on_a_recipient_is_told_as_it_is() {
         ("450 4.2.1 Greylisted", "450 4.2.1 Greylisted"),
         ("452 4.5.3 Too many recipients", "452 4.5.3 Too many recipients"),
         ("552 5.2.2 Quota exceeded", "552 5.2.2 Quota exceeded"),
-        ("554 5.7.1 Relay access denied", "554 5.7.1 Relay access denied"),
+        ("550 5.7.13 Account disabled", "550 5.7.13 Account disabled"),
         // Without an enhanced code, and with one of another class.
         ("550 No such user", "550 5.0.0 No such user"),
         ("550 4.1.1 No such user", "550 5.0.0 No such user"),
@@ -40,6 +40,19 @@ fn a_word_on_a_recipient_is_told_as_it_is() {
     ] {
         assert_eq!(judged(Stage::Recipient, said), own(told), "{said}");
     }
+}
+
+#[test]
+fn a_relay_that_does_not_relay_for_us_bounces_nothing() {
+    for said in [
+        "554 5.7.1 <b@x.org>: Relay access denied",
+        "554 5.7.1 <b@x.org>: Recipient address rejected: Access denied",
+        "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+        "550 5.7.0 Relaying denied",
+    ] {
+        assert_eq!(judged(Stage::Recipient, said), (Cause::Misconfigured, None), "{said}");
+    }
+    assert_eq!(judged(Stage::Message, "554 5.7.1 Spam"), own("554 5.7.1 Spam"));
 }
 
 #[test]
