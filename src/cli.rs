@@ -99,6 +99,10 @@ pub struct Serve {
     /// Where metrics and health listen.
     #[arg(long, default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464), value_name = "IP:PORT")]
     pub admin: SocketAddr,
+    /// Where backends ask to have senders told of recipients that they could not serve: `POST /v1/bounces`. For
+    /// backends only, not for the world. Unset: nowhere.
+    #[arg(long, value_name = "IP:PORT")]
+    pub bounces_address: Option<SocketAddr>,
     #[command(flatten)]
     /// Bounds of the process.
     pub bounds: Bounds,

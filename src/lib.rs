@@ -21,7 +21,7 @@
 //! 4. When the final dot was read, [`stamp`] writes the trace fields and names the message across
 //!    retries; [`backend`] delivers it and gives back a receipt or a failure for each recipient.
 //! 5. `pipeline::outcome` turns those into the reply, over LMTP and PRDR into one for each recipient. It
-//!    is the only place that says `250` to a message.
+//!    is the only place that says `250` to a message. `pipeline::notify` tells the sender what a reply can't.
 //!
 //! # The life of a configuration
 //!
@@ -44,7 +44,7 @@
 //!
 //! | | what always holds | held by |
 //! | --- | --- | --- |
-//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/relay/*`, `tests/chaos/*`, `tests/nats/chaos.rs`, `tests/cluster/rollout.rs` |
+//! | 1 | `250` after data has one call site, and only when every recipient it speaks for is confirmed by its backend, or its sender was told of its refusal by a notification that the relay has | `tests/tidy/reply.rs`, `pipeline::outcome`, `tests/wire/lmtp.rs`, `tests/http/*`, `tests/relay/*`, `tests/chaos/*`, `tests/nats/chaos.rs`, `tests/cluster/rollout.rs` |
 //! | 2 | after a `4xx` or `5xx` to data nothing of ours keeps running for that message | `tests/http/cap.rs`, `client::http::http2`, `tests/http/http2.rs`, `client::nats`, `tests/nats/outage.rs`, `client::smtp::session`, `tests/relay/broken.rs` |
 //! | 3 | a backend receives our prefix and then exactly the octets sent, less whole fields that are named | `tests/byte_exact.rs`, `stamp::tests`, `tests/relay/faithful.rs` |
 //! | 4 | data ends only at CRLF `.` CRLF, or after the announced octets | `tests/smtp/smuggling_*` |
@@ -55,7 +55,7 @@
 //! | 9 | a recipient is taken only where its domain is delegated to the namespace of the rule | `tests/compile/delegation.in.yaml`; nobody is an open relay: `tests/relay/open_relay.rs` |
 //! | 10 | plaintext behind STARTTLS is never executed, nor what stands behind a line of AUTH | `tests/smtp/starttls_*`, `tests/smtp/auth_*` |
 //! | 11 | every await on a peer has a deadline | `server::socket`, `client::http`, `client::nats`, `client::smtp::link`, `tests/http/broken_answers.rs`, `tests/relay/broken.rs` |
-//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `tests/wire/auth.rs`, `tests/snapshots/secrets.rs` |
+//! | 12 | no content, credential or token is ever logged | `plan::Secret`, `api::Object`, `sasl::Attempt`, `stamp::token::Seal`, `tests/wire/auth.rs`, `tests/snapshots/secrets.rs` |
 //! | 13 | whatever becomes of the controller, and whatever it sends, the last good configuration is served | `source::remote`, `tests/snapshots/*`, `tests/cluster/leader/*` |
 
 pub mod admin;

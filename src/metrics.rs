@@ -29,7 +29,8 @@ pub use check::{CHECK_SECONDS, Check, CheckOutcome};
 pub use controller::PatchResult;
 pub use delivery::{DeliveryMetrics, InFlight};
 pub use label::{
-    AuthOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason, SessionOutcome,
+    AuthOutcome, BounceOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason,
+    SessionOutcome,
 };
 pub use listener::{ActiveSession, ListenerMetrics};
 pub use prometheus::TEXT_FORMAT;
@@ -121,6 +122,8 @@ families! {
         ["backend"], "Whether the connection to a broker is there: 1 or 0.";
     stream_window: IntGauge = "mailchute_stream_duplicate_window_seconds",
         ["backend"], "For how long a stream knows a message that it has, and keeps no second copy.";
+    bounces: IntCounter = "mailchute_bounces_total",
+        ["outcome"], "Delivery status notifications, by what became of them.";
     message_memory: IntGauge = "mailchute_message_memory_bytes",
         [], "Memory that holds messages.";
     message_memory_limit: IntGauge = "mailchute_message_memory_limit_bytes",
@@ -241,6 +244,11 @@ impl Metrics {
     /// A configuration was not taken into use.
     pub fn config_rejected(&self) {
         self.families.config_rejects.get(&[]).inc();
+    }
+
+    /// A notification was sent, or not.
+    pub fn bounce(&self, outcome: BounceOutcome) {
+        self.families.bounces.get(&[outcome.as_str()]).inc();
     }
 
     /// Drops the series of a listener that is closed. Handles that still live count on unseen.

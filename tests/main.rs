@@ -4,6 +4,7 @@
 
 mod byte_exact;
 mod compile;
+mod dsn;
 mod http;
 mod manifests;
 mod relay;

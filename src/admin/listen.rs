@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::answer::Answer;
+use super::sources::Sources;
 
 /// Pause after a failed accept: what fails then is the process's supply of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -26,6 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// Connections at a time; more wait in the kernel's queue.
     pub connections: usize,
+    /// Those that come from one address; more are closed.
+    pub per_address: usize,
     /// For the whole head of a request, counted from the end of the last answer.
     pub idle: Duration,
     /// A connection's life; a request under way may end within `grace` after it.
@@ -41,18 +45,22 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections));
-    let closing = watch::Sender::new(false);
+    let (sources, closing) = (Sources::default(), watch::Sender::new(false));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
-            (stream, slot) = accept(&listener, &slots) => {
+            (stream, source, slot) = accept(&listener, &slots) => {
+                let Some(counted) = sources.count(source, limits.per_address) else {
+                    tracing::debug!(%source, "too many HTTP connections from one address");
+                    continue;
+                };
                 let connection = connection(stream, limits, handle.clone(), closing.subscribe());
                 connections.spawn(async move {
                     connection.await;
-                    drop(slot);
+                    drop((slot, counted));
                 });
             }
         }
@@ -63,11 +71,11 @@ where
     let _ = timeout(limits.grace, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
     let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
+            Ok((stream, source)) => return (stream, source.ip(), slot),
             Err(error) => {
                 tracing::warn!(%error, "can't accept an HTTP connection");
                 sleep(ACCEPT_PAUSE).await;

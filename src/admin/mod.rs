@@ -4,8 +4,10 @@
 //! message. Requests are never read beyond their head.
 
 pub mod answer;
+mod bounces;
 pub mod listen;
 mod readiness;
+mod sources;
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use crate::metrics::{Metrics, TEXT_FORMAT};
 use answer::{Answer, PLAIN};
 use listen::Limits;
 
+pub use bounces::Bounces;
 pub use readiness::Readiness;
 
 /// What the admin port has to tell.
@@ -32,6 +35,7 @@ pub struct Admin {
 /// A scraper and a few probes need a handful; what sits idle is soon dropped, so that they find room.
 const LIMITS: Limits = Limits {
     connections: 64,
+    per_address: 64,
     idle: Duration::from_secs(10),
     age: Duration::from_secs(120),
     grace: Duration::from_secs(5),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -105,6 +105,7 @@ async fn shutdown_lets_idle_connections_go() {
 
 const TIGHT: Limits = Limits {
     connections: 1,
+    per_address: 1,
     idle: Duration::from_millis(50),
     age: Duration::from_secs(60),
     grace: Duration::from_secs(5),
@@ -124,5 +125,39 @@ async fn a_client_that_says_nothing_does_not_keep_others_out() {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     let mut rest = Vec::new();
     timeout(DEADLINE, silent.read_to_end(&mut rest)).await.expect("it is closed").unwrap();
+    task.abort();
+}
+
+#[tokio::test]
+async fn one_client_does_not_keep_others_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let handle = |_| async { answer::new(StatusCode::OK, PLAIN, "ok\n") };
+    let limits = Limits { connections: 4, per_address: 2, idle: Duration::from_secs(60), ..TIGHT };
+    let task = tokio::spawn(listen::serve(listener, limits, handle, std::future::pending()));
+
+    let open = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    let mut third = TcpStream::connect(address).await.unwrap();
+    let mut rest = Vec::new();
+    timeout(DEADLINE, third.read_to_end(&mut rest)).await.expect("it is closed").unwrap();
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 12];
+    timeout(DEADLINE, other.read_exact(&mut answer)).await.expect("an answer in time").unwrap();
+    assert_eq!(answer, b"HTTP/1.1 200");
+
+    drop(open);
+    let freed = async {
+        loop {
+            let mut next = TcpStream::connect(address).await.unwrap();
+            let asked = next.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+            if asked.is_ok() && next.read_exact(&mut answer).await.is_ok() {
+                break;
+            }
+        }
+    };
+    timeout(DEADLINE, freed).await.expect("room for it again");
     task.abort();
 }

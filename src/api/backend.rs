@@ -271,7 +271,8 @@ pub enum OnPartial {
     /// It can't happen: a backend with verdicts per recipient gets one recipient per transaction.
     #[default]
     Single,
-    /// `250`, and a delivery status notification for the refused ones; needs the gateway's `bounces`.
+    /// `250`, and a delivery status notification for the refused ones. Where its sender can't be notified (the gateway has
+    /// no `bounces`, or says who gets none), as `Single`.
     Bounce,
     /// `451` for all.
     Defer,

@@ -202,6 +202,26 @@ pub struct GatewayAuth {
 pub struct Bounces {
     /// The relay that takes the notifications.
     pub relay: SmtpRelay,
-    /// A Secret in the gateway's namespace with the keys that seal bounce tokens: two for rotation.
+    /// A Secret in the gateway's namespace with the keys of bounce tokens, each any 32 octets or more (`openssl rand
+    /// -base64 32`); a line end behind them is no part of the key. `primary` seals and opens, `secondary` only opens and
+    /// may be absent.
+    ///
+    /// To change them without refusing a token: put the new one in `secondary`, wait until all front-ends have it,
+    /// exchange the two, and take the old one away after five days, which is as long as a token is good.
     pub seal_secret_ref: LocalRef,
+    /// Who gets notifications. Default `Vouched`.
+    #[serde(default)]
+    pub senders: BounceSenders,
+}
+
+/// Who gets notifications. The null reverse-path and the gateway's own addresses never do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BounceSenders {
+    /// Those that are vouched for: who has signed in by AUTH, or shows a client certificate that verifies on a listener of
+    /// profile Submission. On listeners where nobody can be, DSN is not announced.
+    #[default]
+    Vouched,
+    /// Everybody, for closed networks: where mail comes from the world, by way of another mail server too, notifications
+    /// then go to people whose addresses were forged.
+    All,
 }

@@ -35,6 +35,8 @@ pub struct Delivery {
     pub trace: TraceContext,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// What it gives back to have the sender told of recipients that it can't serve after all.
+    pub bounce_token: Option<String>,
     /// By when the reply must be known.
     pub deadline: Instant,
     /// In-pod retry.
@@ -106,6 +108,8 @@ pub struct Receipt {
     pub queue_id: Option<String>,
     /// The text of its `250`, where it gave one.
     pub text: Option<String>,
+    /// Whether it has taken over what the sender asks of notifications (RFC 3461 §5.2.1).
+    pub notifies: bool,
 }
 
 /// The backend does not have it, or we can't tell.

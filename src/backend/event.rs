@@ -12,7 +12,7 @@ use http::HeaderName;
 
 use super::delivery::{Delivery, SessionFacts};
 use crate::mail::envelope::GreetingName;
-use crate::mail::{ForwardPath, Protocol, Recipient, ReversePath};
+use crate::mail::{ForwardPath, Protocol, Recipient, ReversePath, SenderDsn};
 
 /// Octets of envelope headers unless told otherwise: with the other headers they stay under the
 /// 8 KiB that the strictest of the common servers take.
@@ -60,6 +60,10 @@ attributes! {
     SMTPUTF8 = "ce-smtputf8";
     SIZE = "ce-size";
     ROUTE = "ce-route";
+    DSNENVID = "ce-dsnenvid";
+    DSNRET = "ce-dsnret";
+    DSNNOTIFY = "ce-dsnnotify";
+    BOUNCETOKEN = "ce-bouncetoken";
 }
 
 /// The name of an attribute.
@@ -119,6 +123,31 @@ pub(super) fn attributes(delivery: &Delivery, put: impl FnMut(Attribute, Value<'
     (event.put)(SMTPUTF8, Value::Boolean(envelope.smtputf8));
     (event.put)(SIZE, Value::Integer(delivery.len()));
     event.text(ROUTE, &delivery.route);
+    if let Some(token) = &delivery.bounce_token {
+        notifications(&mut event, &envelope.dsn, &envelope.recipients);
+        event.text(BOUNCETOKEN, token);
+    }
+}
+
+/// What the sender asks of notifications.
+fn notifications<P: FnMut(Attribute, Value<'_>)>(
+    event: &mut Event<P>,
+    sender: &SenderDsn,
+    recipients: &[Recipient],
+) {
+    if let Some(id) = &sender.envelope_id {
+        event.text(DSNENVID, id);
+    }
+    if let Some(returned) = sender.returned {
+        event.text(DSNRET, returned.keyword());
+    }
+    let asked = || recipients.iter().map(|recipient| recipient.dsn.notify);
+    if asked().any(|notify| notify.is_some()) {
+        // NOTIFY has commas of its own, so it is semicolons that part recipients; empty where it was not given.
+        let words: Vec<String> =
+            asked().map(|notify| notify.map_or_else(String::new, |n| n.to_string())).collect();
+        event.text(DSNNOTIFY, &words.join(";"));
+    }
 }
 
 /// An event on its way to what writes it.

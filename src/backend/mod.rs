@@ -9,6 +9,7 @@
 //! | `delivery` | what goes in and what comes out |
 //! | `live` | one backend at work; what survives a new plan |
 //! | `event` | a delivery as a CloudEvent |
+//! | `notifier` | notifications to senders |
 //! | `http` | the kind `http` |
 //! | `nats` | the kind `nats` |
 //! | `relay` | the kinds `smtp` and `lmtp` |
@@ -19,12 +20,14 @@ mod event;
 pub(crate) mod http;
 mod live;
 mod nats;
+mod notifier;
 pub(crate) mod relay;
 mod word;
 
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
 pub use event::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;
+pub use notifier::{Notifier, PATIENCE as NOTIFIER_PATIENCE, Unsent};
 pub use relay::{Conversation, Share};
 
 pub use crate::client::circuit::{Circuit, Reservation, Slot};

@@ -185,7 +185,7 @@ impl Told<'_> {
             self.tell_domain(key, out)?;
         }
         match &decision {
-            Decision::Route { rule, rewritten } => self.tell_route(*rule, rewritten, out)?,
+            Decision::Route { rule, rewritten, .. } => self.tell_route(*rule, rewritten, out)?,
             Decision::Refuse(refusal) => row(out, "RCPT", &refusal.reply)?,
         }
         match key {
@@ -210,7 +210,7 @@ impl Told<'_> {
     /// The address that was looked up in the end.
     fn key(&self, decision: &Decision) -> Option<AddressKey> {
         match (decision, &self.asked.recipient) {
-            (Decision::Route { rewritten, .. }, _) => rewritten.key(),
+            (Decision::Route { found, .. }, _) => found.key(),
             (Decision::Refuse(_), ForwardPath::Mailbox(mailbox)) => mailbox.key(),
             (Decision::Refuse(_), ForwardPath::Postmaster) => {
                 let domain = self.plan.gateway.postmaster_domain()?.to_owned();
@@ -241,6 +241,9 @@ impl Told<'_> {
         row(out, "route", format_args!("MailRoute {}, rule {}", rule.route, rule.name))?;
         if self.asked.recipient != ForwardPath::Mailbox(rewritten.clone()) {
             row(out, "delivered", format_args!("as {rewritten}"))?;
+        }
+        for field in String::from_utf8_lossy(&deliver.filters.fields).lines() {
+            row(out, "adds", field)?;
         }
         self.tell_policies(id, out)?;
         if let Some(id) = deliver.verification {

@@ -12,6 +12,7 @@ use super::snapshots::Snapshots;
 use crate::admin::Readiness;
 use crate::cli::Bounds;
 use crate::metrics::Metrics;
+use crate::pipeline::serving::Current;
 use crate::pipeline::{Budget, Serving};
 use crate::plan::Plan;
 use crate::server::{Options, PortError, Server};
@@ -97,6 +98,11 @@ impl FrontEnd {
         (Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server }, in_use)
     }
 
+    /// What is served, now and later.
+    pub(super) fn current(&self) -> Current {
+        self.serving.subscribe()
+    }
+
     /// Where each listener is: its name and address.
     pub(super) fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
         self.server.addresses()
@@ -127,7 +133,9 @@ impl FrontEnd {
     async fn adopt(&mut self, config: Config) {
         let (plan, in_use) = InUse::of(config);
         let before = Arc::clone(&self.serving.borrow());
-        self.serving.send_replace(Arc::new(Serving::new(plan, Some(&before), &self.metrics)));
+        let serving = Arc::new(Serving::new(plan, Some(&before), &self.metrics));
+        self.serving.send_replace(Arc::clone(&serving));
+        serving.forget_routes(&before, &self.metrics);
         self.open_ports().await;
         in_use.tell(&self.metrics);
     }

@@ -3,8 +3,10 @@
 //! With a controller there is nothing to serve at first: no port is open, and `/readyz` says why, until
 //! the first snapshot is in use. From then on it stays ready whatever becomes of the controller.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -12,7 +14,7 @@ use super::front_end::{self, Following, FrontEnd};
 use super::manifests::Manifests;
 use super::snapshots::Snapshots;
 use super::{Exit, Failure};
-use crate::admin::{Admin, Readiness};
+use crate::admin::{Admin, Bounces, Readiness};
 use crate::cli::{Follow, Serve};
 use crate::metrics::Metrics;
 use crate::plan::ObjectName;
@@ -32,40 +34,52 @@ pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
 }
 
 async fn on_manifests(
-    Serve { gateway, address, admin, bounds, .. }: &Serve,
+    Serve { gateway, address, admin, bounces_address, bounds, .. }: &Serve,
     folder: &Path,
     stopped: impl Future<Output = ()>,
     metrics: &Metrics,
     readiness: &Readiness,
 ) -> Result<(), Failure> {
     let (manifests, config) = Manifests::open(folder, gateway.as_deref())?;
-    let administration = Administration::start(*admin, metrics, readiness).await?;
+    let administration = Port::admin(*admin, metrics, readiness).await?;
+    let bounces = BouncesPort::bind(*bounces_address).await?;
     let front_end = FrontEnd::open(config, *address, bounds, metrics, readiness).await?;
+    let bounces = bounces.start(&front_end, metrics);
     front_end.serve(Following::Manifests(manifests), stopped, bounds).await;
-    administration.end().await;
+    end([bounces, Some(administration)]).await;
     Ok(())
 }
 
 async fn on_controller(
-    Serve { gateway, follow, address, admin, bounds, .. }: &Serve,
+    Serve { gateway, follow, address, admin, bounces_address, bounds, .. }: &Serve,
     stopped: impl Future<Output = ()>,
     metrics: &Metrics,
     readiness: &Readiness,
 ) -> Result<(), Failure> {
     let options = options(gateway.as_deref().unwrap_or_default(), follow)?;
-    let administration = Administration::start(*admin, metrics, readiness).await?;
+    let administration = Port::admin(*admin, metrics, readiness).await?;
+    let bounces = BouncesPort::bind(*bounces_address).await?;
     let mut snapshots = Snapshots::follow(options, metrics);
     let mut stopped = std::pin::pin!(stopped);
     let first = tokio::select! {
         () = &mut stopped => None,
         config = snapshots.first(readiness) => Some(config),
     };
+    let mut ports = vec![Some(administration)];
     if let Some(config) = first {
         let front_end = FrontEnd::open_what_can_be(config, *address, bounds, metrics, readiness).await;
+        ports.insert(0, bounces.start(&front_end, metrics));
         front_end.serve(Following::Controller(snapshots), stopped, bounds).await;
     }
-    administration.end().await;
+    end(ports).await;
     Ok(())
+}
+
+/// Ends ports in order, those that there are.
+async fn end(ports: impl IntoIterator<Item = Option<Port>>) {
+    for port in ports.into_iter().flatten() {
+        port.end().await;
+    }
 }
 
 fn options(gateway: &str, follow: &Follow) -> Result<Options, Failure> {
@@ -83,25 +97,27 @@ fn options(gateway: &str, follow: &Follow) -> Result<Options, Failure> {
     })
 }
 
-/// The admin port at work.
-struct Administration {
+/// A port beside the listeners, at work.
+struct Port {
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Administration {
-    async fn start(
-        address: std::net::SocketAddr,
-        metrics: &Metrics,
-        readiness: &Readiness,
-    ) -> Result<Self, Failure> {
-        let listener = bind("--admin", address).await?;
+impl Port {
+    /// `serve` serves until the future that it is given is done.
+    fn start<F>(serve: impl FnOnce(BoxFuture<'static, ()>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(serve(Box::pin(async { drop(stopped.await) })));
+        Self { stop, task }
+    }
+
+    async fn admin(address: SocketAddr, metrics: &Metrics, readiness: &Readiness) -> Result<Self, Failure> {
+        let listener = bind("--admin", address).await?;
         let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone() };
-        let task = tokio::spawn(admin.serve(listener, async move {
-            drop(stopped.await);
-        }));
-        Ok(Self { stop, task })
+        Ok(Self::start(|stopped| admin.serve(listener, stopped)))
     }
 
     /// Lets the answers under way out.
@@ -111,8 +127,26 @@ impl Administration {
     }
 }
 
+/// The port of `/v1/bounces`, where there is one.
+struct BouncesPort(Option<TcpListener>);
+
+impl BouncesPort {
+    async fn bind(address: Option<SocketAddr>) -> Result<Self, Failure> {
+        match address {
+            Some(address) => Ok(Self(Some(bind("--bounces-address", address).await?))),
+            None => Ok(Self(None)),
+        }
+    }
+
+    fn start(self, front_end: &FrontEnd, metrics: &Metrics) -> Option<Port> {
+        let listener = self.0?;
+        let bounces = Bounces { current: front_end.current(), metrics: metrics.clone() };
+        Some(Port::start(|stopped| bounces.serve(listener, stopped)))
+    }
+}
+
 /// Binds a port of ours that is no listener; `option` is what sets it.
-pub(super) async fn bind(option: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) async fn bind(option: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|source| Failure::System {
         what: format!("can't listen on {address}: choose another address by {option}, or stop what uses it"),
         source,

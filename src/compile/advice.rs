@@ -13,7 +13,7 @@ use crate::api::listener::{AuthMode, Listener, TlsMode};
 use crate::api::route::{BackendRef, RouteRule};
 use crate::api::{ApiKind, MailBackend};
 use crate::mail::{AddressKey, Mailbox, ReversePath};
-use crate::plan::{ObjectName, Reason, Require, Rule, RuleState};
+use crate::plan::{Backend, ObjectName, OnPartial, Reason, Require, Rule, RuleState};
 use crate::route::{DomainPattern, Found, Table};
 
 /// Marks the domains that a usable rule takes recipients of.
@@ -100,6 +100,26 @@ pub(super) fn postmaster(gateway: &Usable<'_>, tables: &[Arc<Table>], findings: 
                 report("spec", message);
             }
         }
+    }
+}
+
+/// Backends whose refusals a notification has to tell, at a gateway that sends none.
+pub(super) fn unsent_bounces(gateway: &Usable<'_>, backends: &[Arc<Backend>], findings: &mut Findings) {
+    if gateway.bounces.is_some() {
+        return;
+    }
+    for backend in backends.iter().filter(|backend| backend.on_partial == OnPartial::Bounce) {
+        let message = format!(
+            "MailGateway {} sends no notifications (spec.bounces): until it does, the backend gets one recipient \
+             per transaction",
+            gateway.name
+        );
+        findings.report(
+            (ApiKind::Backend, &backend.name),
+            Reason::UnmetRequirement,
+            "spec.onPartial",
+            message,
+        );
     }
 }
 

@@ -54,8 +54,8 @@ fn plan(name: &ObjectName, backend: &MailBackend, target: Target) -> Backend {
         // RFC 2033 §4.2: over LMTP each recipient has its reply.
         per_recipient_verdicts: spec.per_recipient_verdicts || spec.lmtp.is_some(),
         on_partial: match spec.on_partial {
-            // Bounce is told as unsupported, so it comes no further.
-            WrittenOnPartial::Single | WrittenOnPartial::Bounce => OnPartial::Single,
+            WrittenOnPartial::Single => OnPartial::Single,
+            WrittenOnPartial::Bounce => OnPartial::Bounce,
             WrittenOnPartial::Defer => OnPartial::Defer,
         },
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::findings::Findings;
 use super::snapshot::Snapshot;
-use super::{cel, connection, unsupported};
+use super::{cel, connection, filters, unsupported};
 use crate::api::{ApiKind, Object, bounds};
 use crate::plan::{ObjectName, Reason};
 
@@ -68,6 +68,7 @@ pub(super) fn inspect(object: &Object) -> Vec<Fault> {
     out_of_bounds
         .chain(cel::check(object))
         .chain(connection::check(object))
+        .chain(filters::check(object))
         .chain(unsupported::check(object))
         .collect()
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Origin;
 use super::attach::Attached;
 use super::auth;
+use super::bounces;
 use super::connection;
 use super::delegation::Delegations;
 use super::fault::{Fault, Faults};
@@ -30,6 +32,7 @@ pub(super) struct Usable<'a> {
     hostname: String,
     postmaster: Option<Mailbox>,
     credentials: Option<Arc<Credentials>>,
+    pub(super) bounces: Option<bounces::Usable>,
     /// For each listener, whether it can be opened.
     pub(super) opens: Vec<bool>,
     /// For each listener, its TLS.
@@ -41,7 +44,7 @@ pub(super) struct Usable<'a> {
 /// Without a hostname, or with a domain that can't be read, nothing is served: mail for that domain
 /// would bounce by our mistake. What is wrong with one listener stays with that listener.
 pub(super) fn read<'a>(
-    snapshot: &'a Snapshot,
+    (snapshot, origin): (&'a Snapshot, Origin),
     (name, gateway): (&'a ObjectName, &'a MailGateway),
     attached: &[Attached<'_>],
     faults: &Faults<'_>,
@@ -50,12 +53,16 @@ pub(super) fn read<'a>(
     let spec = &gateway.spec;
     let tls = tls::read_all(snapshot, name, spec, findings);
     let credentials = auth::credentials(snapshot, name, spec, findings);
-    let faults = faults.of(ApiKind::Gateway, name);
+    let all = faults;
+    let faults = all.of(ApiKind::Gateway, name);
     let contained = |fault: &Fault| {
         let listener =
             (0..spec.listeners.len()).any(|index| fault.is_under(&format!("spec.listeners[{index}]")));
         let domain = |index: usize| fault.is_under(&format!("spec.domains[{index}].allowedRoutes"));
-        listener || fault.is_under("spec.auth") || (0..spec.domains.len()).any(domain)
+        listener
+            || fault.is_under("spec.auth")
+            || fault.is_under("spec.bounces")
+            || (0..spec.domains.len()).any(domain)
     };
     let common: Vec<Reason> =
         faults.iter().filter(|fault| !contained(fault)).map(|fault| fault.reason).collect();
@@ -98,14 +105,15 @@ pub(super) fn read<'a>(
             && !faults.iter().any(|fault| fault.is_under(&format!("spec.listeners[{index}]")))
     };
     let opens = (0..spec.listeners.len()).map(opens).collect();
-    Some(Usable { name, spec, delegations, hostname, postmaster, credentials, opens, tls })
+    let bounces = bounces::read((snapshot, origin), (name, gateway), (all, &hostname), findings);
+    Some(Usable { name, spec, delegations, hostname, postmaster, credentials, bounces, opens, tls })
 }
 
 impl Usable<'_> {
     /// The gateway as the data path needs it.
     pub(super) fn plan(&self) -> Gateway {
         let written = &self.spec.stamp;
-        Gateway {
+        let gateway = Gateway {
             name: self.name.clone(),
             hostname: self.hostname.clone(),
             domains: self.delegations.all.iter().map(|written| written.plan.clone()).collect(),
@@ -116,7 +124,20 @@ impl Usable<'_> {
                 message_id: written.message_id == StampField::IfMissing,
                 date: written.date == StampField::IfMissing,
             },
-        }
+            bounces: None,
+        };
+        let bounces = self.bounces.as_ref().map(|bounces| Arc::new(bounces.plan(&gateway)));
+        Gateway { bounces, ..gateway }
+    }
+
+    /// Whether a sender can be vouched for on a listener: by AUTH, or where mail is submitted by a certificate.
+    fn vouches(&self, index: usize, listener: &written::Listener) -> bool {
+        let certificates = match self.tls.get(index) {
+            Some(tls::Read::Usable(tls)) => !tls.client_authorities.is_empty(),
+            _ => false,
+        };
+        (certificates && listener.profile == written::Profile::Submission)
+            || auth::of_listener(listener, self.credentials.as_ref()).is_some()
     }
 
     /// A listener as the data path needs it.
@@ -156,6 +177,7 @@ impl Usable<'_> {
             },
             // LMTP has a reply for each recipient without it.
             prdr: verdicts && listener.profile != written::Profile::Lmtp,
+            dsn: self.bounces.as_ref().is_some_and(|bounces| bounces.reaches(self.vouches(index, listener))),
             bare_newlines: match listener.connection.bare_newlines {
                 written::BareNewlines::Reject => BareNewlines::Reject,
                 written::BareNewlines::Pass => BareNewlines::Pass,

@@ -11,11 +11,11 @@
 //! | `reference` | namespaces by labels, keys of Secrets, ports of Services |
 //! | `gateway`, `delegation`, `defaults` | listeners, domains and who may claim them |
 //! | `connection` | who may connect to a listener |
-//! | `tls`, `auth` | certificates of listeners, who may sign in |
+//! | `tls`, `auth`, `bounces` | certificates of listeners, who may sign in, how senders are notified |
 //! | `backend`, `verification` | destinations and callouts |
 //! | `endpoint`, `http`, `nats`, `relay` | the servers that these are, with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
-//! | `attach`, `route`, `backend_ref`, `table` | routes to listeners, rules, precedence |
+//! | `attach`, `route`, `filters`, `backend_ref`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
 //! | `standing` | what became of each part, for status |
 //! | `trace` | what became of each match, for `explain` |
@@ -32,12 +32,14 @@ mod attach;
 mod auth;
 mod backend;
 mod backend_ref;
+mod bounces;
 mod cel;
 mod connection;
 mod defaults;
 mod delegation;
 mod endpoint;
 mod fault;
+mod filters;
 mod findings;
 mod gateway;
 mod http;
@@ -122,7 +124,8 @@ pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Com
         let attached = attach::attach(snapshot, (gateway, &written.spec), &mut findings);
         let backends = called.backends.keys().map(|name| (*name).clone());
         standings = Standings::attached(&attached, backends.collect());
-        let usable = gateway::read(snapshot, (gateway, written), &attached, &faults, &mut findings)?;
+        let usable =
+            gateway::read((snapshot, origin), (gateway, written), &attached, &faults, &mut findings)?;
         let about = &mut About { findings: &mut findings, standings: &mut standings };
         Some(assemble(snapshot, usable, &attached, &faults, &called, about))
     });
@@ -218,6 +221,7 @@ fn assemble<'a>(
     advice::unmet_requirements(&gateway, attached, &compiled, (&rules, &classes.of), findings);
     advice::unrouted(&gateway, &gateway.delegations, findings);
     advice::postmaster(&gateway, &tables, findings);
+    advice::unsent_bounces(&gateway, &backends, findings);
     let listeners = gateway.spec.listeners.iter().enumerate().filter(|(index, _)| gateway.opens[*index]);
     let listeners = listeners.map(|(index, listener)| {
         let here = || here(attached, &compiled, (index, classes.of[index]));

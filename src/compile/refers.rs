@@ -1,6 +1,7 @@
 //! Which Secrets, ConfigMaps and Services an object names, and which of their keys: always those of its
 //! own namespace. Fields whose feature is not built yet name none.
 
+use super::bounces::{PRIMARY, SECONDARY};
 use super::nats;
 use super::reference::service_of;
 use crate::api::backend::HttpAuth;
@@ -69,6 +70,11 @@ impl<'a> Named<'a> {
             if let Some(clients) = &tls.client_certificates {
                 self.secret(&clients.ca_secret_ref.name, &clients.ca_secret_ref.key);
             }
+        }
+        if let Some(bounces) = &spec.bounces {
+            self.relay(&bounces.relay.ca_secret_ref, &bounces.relay.auth_secret_ref);
+            self.secret(&bounces.seal_secret_ref.name, PRIMARY);
+            self.secret(&bounces.seal_secret_ref.name, SECONDARY);
         }
         if let Some(auth) = &spec.auth {
             let name = &auth.credentials_secret_ref.name;

@@ -10,6 +10,7 @@ use super::attach::Attached;
 use super::backend_ref;
 use super::delegation;
 use super::fault::{Fault, Faults};
+use super::filters;
 use super::findings::Findings;
 use super::gateway::Usable;
 use super::policy::{Policies, Target as PolicyTarget};
@@ -274,6 +275,7 @@ impl<'a> Rules<'a, '_> {
         let max_message_bytes = of_backends.chain(effective.max_message_bytes).min().unwrap_or(0);
         let delivery = &rule.delivery;
         RuleState::Usable(Deliver {
+            filters: filters::of(rule),
             backends: backends.iter().map(|(backend, weight)| self.weighted(backend, *weight)).collect(),
             relays: backends.iter().any(|(backend, _)| backend.target.is_relay()),
             timeouts: Timeouts {

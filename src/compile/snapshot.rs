@@ -77,9 +77,12 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// There is one of its kind and name already; that one stays.
+    /// There is one of its kind and name already, readable or not; that one stays.
     pub fn insert(&mut self, object: Arc<Inspected>) -> Result<(), Duplicate> {
         let (kind, name) = (object.kind(), ObjectName::new(object.namespace(), object.name()));
+        if self.problem(kind, &name).is_some() {
+            return Err(Duplicate { kind, name });
+        }
         match self.objects.of_mut(kind).entry(name) {
             Entry::Vacant(place) => {
                 place.insert(object);

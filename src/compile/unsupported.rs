@@ -4,7 +4,7 @@
 //! under such a policy, rule or backend get `451 4.3.5`.
 
 use super::fault::Fault;
-use crate::api::backend::{HttpFormat, OnPartial};
+use crate::api::backend::HttpFormat;
 use crate::api::gateway::{MailGatewaySpec, MixedDelivery};
 use crate::api::listener::Listener;
 use crate::api::policy::CheckMode;
@@ -42,8 +42,6 @@ impl Asked {
         for (index, listener) in spec.listeners.iter().enumerate() {
             self.listener(listener, &format!("spec.listeners[{index}]"));
         }
-        let closed = "leave it out; until then no listener of this gateway is opened";
-        self.when(spec.bounces.is_some(), "spec.bounces", closed);
         let fan_out = spec.mixed_delivery == MixedDelivery::FanOut;
         self.when(
             fan_out,
@@ -62,7 +60,6 @@ impl Asked {
         for (index, rule) in spec.rules.iter().enumerate() {
             let at = format!("spec.rules[{index}]");
             let until = "until then recipients of this rule get 451 4.3.5";
-            self.when(!rule.filters.is_empty(), format!("{at}.filters"), &format!("leave them out; {until}"));
             let fan_out = rule.delivery.strategy == Strategy::FanOut;
             self.when(fan_out, format!("{at}.delivery.strategy"), &format!("use Weighted; {until}"));
         }
@@ -84,8 +81,6 @@ impl Asked {
             self.when(format, "spec.http.format", &instead);
         }
         self.when(spec.large_messages.is_some(), "spec.largeMessages", &format!("leave it out; {until}"));
-        let bounce = spec.on_partial == OnPartial::Bounce;
-        self.when(bounce, "spec.onPartial", &format!("use Single or Defer; {until}"));
     }
 
     fn policy(&mut self, spec: &RecipientPolicySpec) {

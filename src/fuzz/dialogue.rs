@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::backend::Receipt;
 use crate::mail::TransactionId;
-use crate::pipeline::outcome::{Telling, tell};
+use crate::pipeline::outcome::{Settled, Telling, tell};
 use crate::smtp::limits::AUTH_LINE;
 use crate::smtp::reply::{Class, MAX_LINE, Reply};
 use crate::smtp::{Action, Answer, BareNewlines, Config, Limits, Question, Session, Verb, Violation};
@@ -257,7 +257,7 @@ pub(super) fn config(message_bytes: u64, bare_newlines: BareNewlines) -> Config 
 /// What a backend's receipt becomes.
 pub(super) fn delivered() -> Answer {
     let id = TransactionId::new(SystemTime::UNIX_EPOCH, [7; 10]);
-    tell(&[Ok(Receipt::default())], 1, Telling::Once, id).answer
+    tell((&[Ok(Receipt::default())], &Settled::default()), 1, Telling::Once, id).answer
 }
 
 /// Accepts everything.

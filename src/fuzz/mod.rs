@@ -13,8 +13,10 @@
 //! | `bdat` | chunks are taken by their octets, and what stands behind them is in step |
 //! | `proxy` | a header of the PROXY protocol is read the same in any pieces, and what is behind it is left |
 //! | `stamp` | no greeting, address or message writes into our fields or passes off its own as ours |
+//! | `dsn` | what strangers have said begins no line, field or part of a notification |
 //! | `pattern` | a pattern takes what a plain reading of it takes |
 //! | `compile` | manifests become a plan or findings, each about an object that is there |
+//! | `token` | nothing opens that was not sealed, and what was comes out as it went in |
 //! | `verdict` | nothing but a confirmation becomes `250` |
 //! | `wire` | a snapshot is read or told apart, within its bound, and means the same once it is written again |
 
@@ -24,11 +26,13 @@ mod command;
 mod compile;
 mod data;
 mod dialogue;
+mod dsn;
 mod input;
 mod pattern;
 mod proxy;
 mod session;
 mod stamp;
+mod token;
 mod verdict;
 mod wire;
 
@@ -37,10 +41,12 @@ pub use bdat::bdat;
 pub use command::command;
 pub use compile::compile;
 pub use data::data;
+pub use dsn::dsn;
 pub use pattern::pattern;
 pub use proxy::proxy;
 pub use session::session;
 pub use stamp::stamp;
+pub use token::token;
 pub use verdict::verdict;
 pub use wire::wire;
 
@@ -54,10 +60,12 @@ pub const TARGETS: &[Target] = &[
     ("command", command),
     ("compile", compile),
     ("data", data),
+    ("dsn", dsn),
     ("pattern", pattern),
     ("proxy", proxy),
     ("session", session),
     ("stamp", stamp),
+    ("token", token),
     ("verdict", verdict),
     ("wire", wire),
 ];

@@ -12,7 +12,7 @@ use super::dialogue::is_well_formed;
 use super::input::Input;
 use crate::backend::http::answer::{Answer, End};
 use crate::mail::{BodyType, Envelope, ForwardPath, Mailbox, Recipient, ReversePath, TransactionId};
-use crate::pipeline::outcome::{Telling, tell};
+use crate::pipeline::outcome::{Settled, Telling, tell};
 use crate::smtp;
 use crate::smtp::reply::{Class, Reply};
 
@@ -56,7 +56,7 @@ fn check(answer: &Answer, envelope: &Envelope) {
     let outcomes = &meaning.outcomes;
     let recipients = outcomes.len();
     for telling in [Telling::Once, Telling::Each] {
-        let told = tell(outcomes, recipients, telling, id);
+        let told = tell((outcomes, &Settled::default()), recipients, telling, id);
         let replies = match told.answer {
             smtp::Answer::Delivered(reply) => {
                 assert!(outcomes.iter().all(Result::is_ok) && confirms(answer), "{}: {reply}", answer.status);

@@ -41,6 +41,7 @@ pub const INBOUND: &str = "/inbound";
 /// The backend's connections at its cap, and a browser's. Idle for longer than a pool keeps them.
 const LIMITS: Limits = Limits {
     connections: 1024,
+    per_address: 1024,
     idle: Duration::from_secs(120),
     age: Duration::from_secs(3600),
     grace: Duration::from_secs(5),

@@ -17,6 +17,11 @@ impl TransactionId {
         Self(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// The one that has these octets.
+    pub fn from_bytes(octets: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(octets))
+    }
+
     /// The sixteen octets.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

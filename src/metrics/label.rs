@@ -49,6 +49,41 @@ impl SessionOutcome {
     }
 }
 
+/// What became of a notification that somebody was to get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BounceOutcome {
+    /// The relay has it.
+    Sent,
+    /// It must not be sent: to a null reverse-path, to ourselves, to somebody nobody vouches for, to who wants none…
+    Suppressed,
+    /// Too many were sent in this minute.
+    Limited,
+    /// The relay did not take it, for now.
+    Deferred,
+    /// The relay does not take it.
+    Refused,
+    /// What was asked for by a token is none that can be asked for.
+    Invalid,
+}
+
+impl BounceOutcome {
+    /// Every one.
+    pub const ALL: [Self; 6] =
+        [Self::Sent, Self::Suppressed, Self::Limited, Self::Deferred, Self::Refused, Self::Invalid];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Suppressed => "suppressed",
+            Self::Limited => "limited",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// How RCPT was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecipientOutcome {

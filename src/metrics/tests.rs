@@ -206,6 +206,7 @@ fn label_words_are_distinct_and_fit_a_label() {
         RecipientReason::ALL.map(RecipientReason::as_str).to_vec(),
         MessageOutcome::ALL.map(MessageOutcome::as_str).to_vec(),
         AuthOutcome::ALL.map(AuthOutcome::as_str).to_vec(),
+        BounceOutcome::ALL.map(BounceOutcome::as_str).to_vec(),
         WatchEvent::ALL.map(WatchEvent::as_str).to_vec(),
     ];
     for words in words {

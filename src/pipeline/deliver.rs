@@ -5,17 +5,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::Instrument;
 
-use super::outcome::{self, Telling, Told};
+use super::notify::Notices;
+use super::outcome::{self, Settled, Telling};
 use super::recipient;
 use super::session::Session;
 use super::transaction::Transaction;
-use crate::backend::{Cause, Conversation, Delivery, Live, Outcome, SessionFacts, Share};
+use crate::backend::{Cause, Conversation, Delivery, Live, Notifier, Outcome, SessionFacts, Share};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
-use crate::mail::{Greeting, GreetingName, Protocol, Recipient, TransactionId};
-use crate::plan::{Deliver, Profile, Rule};
+use crate::mail::{Envelope, Greeting, GreetingName, Protocol, Recipient, TransactionId};
+use crate::plan::{Bounces, Deliver, Profile, Rule};
+use crate::policy::bounce::is_answer;
 use crate::smtp::Answer;
 use crate::smtp::reply::{self, Reply};
+use crate::stamp::token::{self, Token};
 use crate::stamp::{self, Stamping, dedupe};
 use crate::telemetry;
 
@@ -70,17 +73,29 @@ impl Session {
         let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
         let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
         let delivery = self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message));
-        Ok(Prepared { rule, live, delivery, conversation, telling: transaction.telling() })
+        let notifier = serving.notifier().map(Arc::as_ref);
+        let telling = transaction.telling();
+        let vouched = transaction.vouched;
+        Ok(Prepared { rule, live, delivery, conversation, telling, notifier, vouched })
     }
 
     async fn deliver(&self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
-        let Prepared { rule, live, delivery, conversation, telling } = prepared;
-        let told = hand_over(live, &delivery, conversation, telling).await;
+        let Prepared { rule, live, delivery, conversation, telling, notifier, vouched } = prepared;
+        let outcomes = hand_over(live, &delivery, conversation, telling).await;
+        let settled = match notifier {
+            None => Settled::default(),
+            Some(notifier) => {
+                let backend = live.backend();
+                Notices { notifier, backend, vouched, telling }.settle(&delivery, &outcomes).await
+            }
+        };
+        let recipients = delivery.envelope.recipients.len();
+        let told = outcome::tell((&outcomes, &settled), recipients, telling, delivery.id);
         self.door.metrics.message(&rule.route_label, told.outcome);
         tracing::info!(
             id = %delivery.id, client = %self.peer.client.address, listener = &*self.door.listener,
             route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
-            recipients = delivery.envelope.recipients.len(), confirmed = told.confirmed, code = told.code,
+            recipients, confirmed = told.confirmed, code = told.code,
             outcome = told.outcome.as_str(), trace_id = %delivery.trace.trace_id,
             took_ms = milliseconds(moment.started.elapsed()), "message"
         );
@@ -110,9 +125,11 @@ impl Session {
             envelope: &envelope,
             header,
             options: stamped(transaction, gateway.stamp),
+            fields: &deliver.filters.fields,
         };
         let stamped = stamping.stamp(message);
         let dedupe_key = dedupe::key(&rule.group, &envelope, header, message, moment.id);
+        let bounce_token = Self::bounce_token(transaction, &envelope, moment, message);
         Delivery {
             id: moment.id,
             received_at: moment.received_at,
@@ -125,9 +142,35 @@ impl Session {
             dedupe_key,
             trace: telemetry::new_trace(),
             timeouts: deliver.timeouts,
+            bounce_token,
             deadline: moment.started + deliver.timeouts.total,
             retry: deliver.retry,
         }
+    }
+
+    /// What the backend gives back to have the sender told; none for a relay, which tells it itself.
+    fn bounce_token(
+        transaction: &Transaction,
+        envelope: &Envelope,
+        moment: &Moment,
+        message: &Message,
+    ) -> Option<String> {
+        let notifier = transaction.serving.notifier()?;
+        if transaction.target()?.is_relay() {
+            return None;
+        }
+        let token = Token {
+            id: moment.id,
+            received_at: moment.received_at,
+            reverse_path: envelope.reverse_path.clone(),
+            vouched: transaction.vouched,
+            answer: is_answer(message),
+            envelope_id: envelope.dsn.envelope_id.clone(),
+            header: token::excerpt(message),
+            recipients: envelope.recipients.clone(),
+        };
+        let Bounces { seal, gateway, .. } = notifier.plan();
+        Some(token.seal(seal, gateway, rand::random()))
     }
 
     fn facts(&self) -> SessionFacts {
@@ -155,6 +198,9 @@ struct Prepared<'a> {
     /// With a relay that has taken the recipients.
     conversation: Option<Box<Conversation>>,
     telling: Telling,
+    notifier: Option<&'a Notifier>,
+    /// Whether somebody vouches for the sender.
+    vouched: bool,
 }
 
 /// When and as what the message came.
@@ -185,7 +231,7 @@ async fn hand_over(
     delivery: &Delivery,
     conversation: Option<Box<Conversation>>,
     telling: Telling,
-) -> Told {
+) -> Vec<Outcome> {
     let span = telemetry::delivery_span(delivery, live.backend());
     let share = match telling {
         Telling::Once => Share::All,
@@ -205,5 +251,5 @@ async fn hand_over(
             tracing::warn!(%id, %backend, cause = cause.as_str(), detail, "delivery failed");
         }
     }
-    outcome::tell(&outcomes, delivery.envelope.recipients.len(), telling, delivery.id)
+    outcomes
 }

@@ -12,13 +12,17 @@
 //! | `recipient` | RCPT: which rule takes it, pure |
 //! | `transaction` | MAIL to the message: envelope, delivery group, body |
 //! | `deliver` | the message: stamp it, deliver it |
+//! | `bounce` | what a backend says afterwards |
+//! | `notify` | what a sender hears beside the reply |
 //! | `outcome` | receipts and failures → replies: the only such mapping |
 //! | `budget` | memory for messages |
 
 mod auth;
+pub mod bounce;
 pub mod budget;
 mod deliver;
 pub mod entry;
+mod notify;
 pub mod outcome;
 pub mod peer;
 pub mod recipient;

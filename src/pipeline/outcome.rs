@@ -4,6 +4,8 @@
 //! What is not understood is `451`: only a backend's own word is ever permanent, and that a message is too
 //! large for it.
 
+use std::collections::BTreeSet;
+
 use crate::backend::{Cause, Failure, Outcome, Receipt};
 use crate::mail::TransactionId;
 use crate::metrics::MessageOutcome;
@@ -22,6 +24,18 @@ pub enum Telling {
     Each,
 }
 
+/// Recipients, by their places, whom the backend has refused for good and who are settled all the same:
+/// their sender was told by a notification that the relay has taken, or wants to hear nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled(BTreeSet<usize>);
+
+impl Settled {
+    /// These, and no others.
+    pub fn these(places: impl IntoIterator<Item = usize>) -> Self {
+        Self(places.into_iter().collect())
+    }
+}
+
 /// What the client is told, and how it is counted and logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
@@ -37,21 +51,34 @@ pub struct Told {
 
 /// The answer to a message, given what became of each of its `recipients`, in the order of RCPT. Of
 /// whom nothing became known is not confirmed.
-pub fn tell(outcomes: &[Outcome], recipients: usize, telling: Telling, id: TransactionId) -> Told {
+pub fn tell(
+    (outcomes, settled): (&[Outcome], &Settled),
+    recipients: usize,
+    telling: Telling,
+    id: TransactionId,
+) -> Told {
     let known = outcomes.iter().map(|outcome| reply_for_one(outcome, id));
     let replies: Vec<Reply> =
         known.chain(std::iter::repeat(reply::BACKEND_FAILED)).take(recipients.max(1)).collect();
-    let alike = |same: fn(&Reply, &Reply) -> bool| replies.iter().all(|reply| same(reply, &replies[0]));
     match telling {
-        Telling::Each if !alike(Reply::eq) => each(replies),
-        // RFC 5321 knows one reply for all recipients: what differs in class can't be told by it.
-        Telling::Once if !alike(|one, other| one.class() == other.class()) => once(reply::MIXED, 0),
-        Telling::Once | Telling::Each => {
-            let first = replies[0].clone();
-            let confirmed = if first.class() == Class::Positive { recipients } else { 0 };
-            once(first, confirmed)
-        }
+        Telling::Each if replies.iter().any(|reply| *reply != replies[0]) => each(replies),
+        Telling::Once | Telling::Each => together(&replies, settled),
     }
+}
+
+/// One reply for all that are not settled. RFC 5321 knows no other: what differs in class can't be told by it.
+fn together(replies: &[Reply], settled: &Settled) -> Told {
+    let open = replies.iter().enumerate().filter(|(at, _)| !settled.0.contains(at));
+    let open: Vec<&Reply> = open.map(|(_, reply)| reply).collect();
+    let class = open.first().map(|reply| reply.class());
+    let [first, ..] = &open[..] else { return once(reply::MIXED, 0) };
+    if open.iter().any(|reply| Some(reply.class()) != class) {
+        return once(reply::MIXED, 0);
+    }
+    let confirmed = if class == Some(Class::Positive) { open.len() } else { 0 };
+    let told = once((*first).clone(), confirmed);
+    let in_part = confirmed > 0 && confirmed < replies.len();
+    Told { outcome: if in_part { MessageOutcome::Partial } else { told.outcome }, ..told }
 }
 
 fn once(reply: Reply, confirmed: usize) -> Told {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::mail::{Client, Tls};
-use crate::plan::Require;
+use crate::plan::{Profile, Require};
 
 /// The client of one session. Most clients have but an address, so the rest takes room on demand.
 #[derive(Debug, Clone)]
@@ -44,6 +44,15 @@ impl Peer {
     /// What it has done of what a policy may require.
     pub fn done(&self) -> Require {
         Require { tls: self.tls().is_some(), auth: self.login().is_some() }
+    }
+
+    /// Whether somebody answers for the sender that it names, so that this one may be told of failures: who has
+    /// signed in by AUTH, or shows a client certificate that verifies where users submit their own mail.
+    ///
+    /// The certificate of a server that passes on the mail of others says nothing of their senders.
+    pub fn is_vouched_for(&self, profile: Profile) -> bool {
+        let certified = self.tls().is_some_and(|tls| tls.client_identity.is_some());
+        self.login().is_some() || (profile == Profile::Submission && certified)
     }
 
     /// Says what its host name is.

@@ -15,6 +15,8 @@ pub enum Decision {
     Route {
         /// The rule.
         rule: RuleId,
+        /// What was looked up: the recipient, or the mailbox that takes an unmatched postmaster's mail.
+        found: Mailbox,
         /// What the backend is told.
         rewritten: Mailbox,
     },
@@ -57,7 +59,7 @@ pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, asking: Aski
     let Some(mailbox) = mailbox(plan, path) else { return Decision::Refuse(NOT_OURS) };
     let postmaster = mailbox.is_postmaster();
     let refusal = match find(plan, listener, &mailbox, asking, postmaster) {
-        Ok(rule) => return Decision::Route { rule, rewritten: mailbox },
+        Ok(rule) => return route(plan, rule, mailbox),
         Err(refusal) => refusal,
     };
     if postmaster
@@ -65,9 +67,17 @@ pub fn decide(plan: &Plan, listener: &Listener, path: &ForwardPath, asking: Aski
         && let Some(other) = &plan.gateway.postmaster
         && let Ok(rule) = find(plan, listener, other, asking, true)
     {
-        return Decision::Route { rule, rewritten: other.clone() };
+        return route(plan, rule, other.clone());
     }
     Decision::Refuse(refusal)
+}
+
+/// What the backend of a rule is told of a recipient.
+fn route(plan: &Plan, rule: RuleId, found: Mailbox) -> Decision {
+    match usable(plan, rule).and_then(|(_, deliver)| deliver.filters.rewrite.apply(&found)) {
+        Some(rewritten) => Decision::Route { rule, found, rewritten },
+        None => Decision::Refuse(MISCONFIGURED),
+    }
 }
 
 /// `<Postmaster>` is the postmaster of the gateway's first exact domain.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::auth::SignIns;
 use super::entry::Counts;
-use crate::backend::Live;
+use crate::backend::{Live, Notifier};
 use crate::lookup::Verifier;
 use crate::metrics::Metrics;
 use crate::plan::{BackendId, Listener, Plan, VerificationId};
@@ -23,6 +23,7 @@ pub struct Serving {
     counts: Arc<Counts>,
     verifiers: Vec<Arc<Verifier>>,
     sign_ins: Arc<SignIns>,
+    notifier: Option<Arc<Notifier>>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -34,22 +35,30 @@ impl std::fmt::Debug for Serving {
 impl Serving {
     /// Puts a plan into service. Backends that are equal to those of `before` keep their pool, cap
     /// and circuit, and so do verifications, with what they have heard; what was counted of clients
-    /// stays; the series of routes and backends that are gone go.
+    /// stays; the series of backends that are gone go. Once it is the one that is served,
+    /// [`Self::forget_routes`] is due.
     pub fn new(plan: Plan, before: Option<&Self>, metrics: &Metrics) -> Self {
-        let routes = |plan: &Plan| -> BTreeSet<Arc<str>> {
-            plan.rules.iter().map(|rule| Arc::clone(&rule.route_label)).collect()
-        };
-        let had = before.map_or_else(BTreeSet::new, |before| routes(&before.plan));
-        for route in had.difference(&routes(&plan)) {
-            metrics.remove_route(route);
-        }
         let running = before.map_or(&[][..], |before| &before.backends);
         let backends = Live::adopt(&plan.backends, running, metrics);
         let counts = before.map_or_else(Arc::default, |before| Arc::clone(&before.counts));
         let asked = before.map_or(&[][..], |before| &before.verifiers);
         let verifiers = Verifier::adopt(&plan.verifications, asked);
         let sign_ins = before.map_or_else(Arc::default, |before| Arc::clone(&before.sign_ins));
-        Self { plan, backends, counts, verifiers, sign_ins }
+        let told = before.and_then(|before| before.notifier.as_ref());
+        let notifier = Notifier::adopt(plan.gateway.bounces.as_ref(), told, metrics);
+        Self { plan, backends, counts, verifiers, sign_ins, notifier }
+    }
+
+    /// Removes the series of routes that `before` had: what began by now counts for them no more.
+    pub fn forget_routes(&self, before: &Self, metrics: &Metrics) {
+        let kept = self.routes();
+        for route in before.routes().difference(&kept) {
+            metrics.remove_route(route);
+        }
+    }
+
+    fn routes(&self) -> BTreeSet<&str> {
+        self.plan.rules.iter().map(|rule| &*rule.route_label).collect()
     }
 
     /// The backend of an id of the plan.
@@ -70,6 +79,11 @@ impl Serving {
     /// What all sessions share of AUTH.
     pub(super) fn sign_ins(&self) -> &Arc<SignIns> {
         &self.sign_ins
+    }
+
+    /// What sends notifications; `None` where none are.
+    pub fn notifier(&self) -> Option<&Arc<Notifier>> {
+        self.notifier.as_ref()
     }
 
     /// The listener of this name.

@@ -220,6 +220,7 @@ impl Session {
             prdr: listener.prdr && greeting.protocol == Protocol::Esmtp,
             auth: self.mechanisms(listener),
             xclient: self.trusted,
+            dsn: listener.dsn,
             ..Hello::default()
         }
     }
@@ -245,7 +246,9 @@ impl Session {
         if !self.door.may_send(&listener, self.peer.client.address) {
             return Answer::Refuse(reply::TOO_MANY_MESSAGES_FROM_CLIENT);
         }
-        self.transaction = Some(Box::new(Transaction::new(serving, listener, sender, &self.door.budget)));
+        let vouched = self.peer.is_vouched_for(listener.profile);
+        let transaction = Transaction::new((serving, listener), (sender, vouched), &self.door.budget);
+        self.transaction = Some(Box::new(transaction));
         Answer::Accept
     }
 

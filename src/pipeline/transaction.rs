@@ -17,11 +17,13 @@ use super::serving::Serving;
 use super::submission;
 use crate::backend::{Cause, Conversation, DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::lookup::Verifier;
-use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Recipient, ReversePath};
+use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Notify, Recipient, ReversePath};
 use crate::metrics::{ListenerMetrics, RecipientReason};
 use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Target, Weighted};
+use crate::policy::bounce::Facts;
 use crate::route::RuleId;
 use crate::smtp::{self, Reply, Sender, reply};
+use crate::stamp::token;
 use crate::telemetry;
 
 /// From MAIL to the reply.
@@ -30,6 +32,10 @@ pub(super) struct Transaction {
     pub(super) serving: Arc<Serving>,
     pub(super) listener: Arc<Listener>,
     pub(super) sender: Sender,
+    /// Whether somebody vouches for the sender.
+    pub(super) vouched: bool,
+    /// Whether the sender may be told by a notification, as far as is known at MAIL.
+    may_notify: bool,
     pub(super) recipients: Vec<Recipient>,
     pub(super) group: Option<Group>,
     pub(super) body: Body,
@@ -81,16 +87,19 @@ pub(super) enum Taken {
 
 impl Transaction {
     pub(super) fn new(
-        serving: Arc<Serving>,
-        listener: Arc<Listener>,
-        sender: Sender,
+        (serving, listener): (Arc<Serving>, Arc<Listener>),
+        (sender, vouched): (Sender, bool),
         budget: &Arc<Budget>,
     ) -> Self {
+        let facts = Facts { sender: &sender.reverse_path, vouched, answer: false };
+        let may_notify = serving.notifier().is_some_and(|notifier| notifier.judge(facts).is_ok());
         let (octets, held) = (sender.reverse_path.len(), Held::new(budget));
         Self {
             serving,
             listener,
             sender,
+            vouched,
+            may_notify,
             recipients: Vec::new(),
             group: None,
             body: Body::new(),
@@ -125,7 +134,7 @@ impl Transaction {
         let path = &asked.forward_path;
         let decision = recipient::decide(&self.serving.plan, &self.listener, path, asking);
         let (rule, rewritten) = match decision {
-            Decision::Route { rule, rewritten } => (rule, rewritten),
+            Decision::Route { rule, rewritten, .. } => (rule, rewritten),
             Decision::Refuse(refusal) => return Err(refusal),
         };
         if let Some(group) = &self.group {
@@ -167,7 +176,7 @@ impl Transaction {
         let Candidate { asked: smtp::Recipient { forward_path: path, dsn }, rule, rewritten } = candidate;
         let opened = match &self.group {
             Some(group) => self.joins(group, rule, &rewritten).map(|()| None)?,
-            None => Some(self.open_group(rule, &rewritten, peer, metrics)?),
+            None => Some(self.open_group(rule, &path, peer, metrics)?),
         };
         self.octets += path.len() + rewritten.len() + 2;
         self.recipients.push(Recipient { original: path, rewritten, dsn });
@@ -236,10 +245,27 @@ impl Transaction {
     /// Whether the envelope takes more of the event's headers than it may. Counted exactly only where
     /// that may be: an octet of an address takes at most [`WIDEST`].
     fn over_header_cap(&self) -> bool {
-        let relayed = self.group.as_ref().is_some_and(|group| group.conversation.is_some());
-        !relayed
-            && self.octets * WIDEST > DEFAULT_ENVELOPE_OCTETS
-            && envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > DEFAULT_ENVELOPE_OCTETS
+        if self.group.as_ref().is_some_and(|group| group.conversation.is_some()) {
+            return false;
+        }
+        let room = DEFAULT_ENVELOPE_OCTETS.saturating_sub(self.notification_octets());
+        self.octets * WIDEST > room
+            && envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > room
+    }
+
+    /// What a notification would need takes room in the headers too.
+    fn notification_octets(&self) -> usize {
+        if self.serving.notifier().is_none() {
+            return 0;
+        }
+        let Sender { reverse_path, dsn, .. } = &self.sender;
+        let envelope_id = dsn.envelope_id.as_deref();
+        let token = token::octets(reverse_path, envelope_id, self.recipients.iter());
+        let asked = || self.recipients.iter().map(|recipient| recipient.dsn.notify);
+        let word = |notify: Option<Notify>| notify.map_or(0, |notify| notify.to_string().len()) + ";".len();
+        // Where one recipient asks, each has its place in the list.
+        let notify: usize = if asked().any(|notify| notify.is_some()) { asked().map(word).sum() } else { 0 };
+        token + notify + envelope_id.map_or(0, str::len) * WIDEST
     }
 
     /// Whether one recipient more fits the group.
@@ -252,10 +278,16 @@ impl Transaction {
             return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::TooMany));
         }
         let live = self.serving.backend(group.backend);
-        let backend = live.map(|live| live.backend());
-        let alone = backend
-            .is_some_and(|backend| backend.per_recipient_verdicts && backend.on_partial == OnPartial::Single)
-            && self.telling() == Telling::Once;
+        let may_differ = live.map(|live| live.backend()).is_some_and(|backend| {
+            // A mix that can't be told of by a notification must not be.
+            let single = match backend.on_partial {
+                OnPartial::Single => true,
+                OnPartial::Bounce => !self.may_notify,
+                OnPartial::Defer => false,
+            };
+            backend.per_recipient_verdicts && single
+        });
+        let alone = may_differ && self.telling() == Telling::Once;
         let parted = live
             .zip(self.recipients.first())
             .is_some_and(|(live, first)| live.parts(&self.sender.reverse_path, &first.rewritten, recipient));
@@ -269,7 +301,7 @@ impl Transaction {
     fn open_group(
         &mut self,
         rule: RuleId,
-        first: &Mailbox,
+        first: &ForwardPath,
         peer: &Peer,
         metrics: &ListenerMetrics,
     ) -> Result<Group, Refusal> {
@@ -345,7 +377,7 @@ fn misconfigured() -> Refusal {
 
 /// One backend by weight: by a hash of MAIL FROM and first recipient, so that a retry meets the
 /// same one.
-fn choose(backends: &[Weighted], sender: &ReversePath, first: &Mailbox) -> Option<BackendId> {
+fn choose(backends: &[Weighted], sender: &ReversePath, first: &ForwardPath) -> Option<BackendId> {
     if let [only] = backends {
         return (only.weight > 0).then_some(only.backend);
     }
@@ -373,11 +405,12 @@ mod tests {
         let mut counts = [0u32; 3];
         for n in 0..2000 {
             let first = Mailbox::parse(format!("r{n}@example.net").as_bytes(), false).unwrap();
+            let first = ForwardPath::Mailbox(first);
             let chosen = choose(&backends, &ReversePath::Null, &first).unwrap();
             assert_eq!(choose(&backends, &ReversePath::Null, &first), Some(chosen));
             counts[chosen.0 as usize] += 1;
         }
         assert!((1700..1900).contains(&counts[0]) && counts[2] == 0, "{counts:?}");
-        assert_eq!(choose(&backends[2..], &ReversePath::Null, &Mailbox::parse(b"a@b", false).unwrap()), None);
+        assert_eq!(choose(&backends[2..], &ReversePath::Null, &ForwardPath::Postmaster), None);
     }
 }

@@ -176,6 +176,8 @@ pub struct Circuit {
 pub enum OnPartial {
     /// One recipient per transaction, so no mix can be.
     Single,
+    /// A mix is `250`, and a notification tells the sender of those that were refused.
+    Bounce,
     /// A mix is `451`.
     Defer,
 }

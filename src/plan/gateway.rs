@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ObjectName;
+use super::{Bounces, ObjectName};
 use crate::mail::Mailbox;
 use crate::route::DomainPattern;
 use crate::stamp;
@@ -23,6 +23,8 @@ pub struct Gateway {
     pub postmaster: Option<Mailbox>,
     /// What is stamped.
     pub stamp: stamp::Options,
+    /// How notifications are sent; `None`: none are.
+    pub bounces: Option<Arc<Bounces>>,
 }
 
 impl Gateway {

@@ -53,6 +53,8 @@ pub struct Listener {
     pub limits: Limits,
     /// PRDR is on offer (draft-hall-prdr): a backend of its rules gives verdicts per recipient.
     pub prdr: bool,
+    /// DSN is on offer (RFC 3461): the gateway sends notifications, and somebody can be vouched for here.
+    pub dsn: bool,
     /// Bare CR and LF in DATA.
     pub bare_newlines: BareNewlines,
     /// Recipient → rule.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::route::RuleId;
 
 pub mod backend;
+pub mod bounces;
+pub mod filter;
 pub mod finding;
 pub mod gateway;
 pub mod listener;
@@ -19,6 +21,8 @@ pub mod tls;
 pub mod verification;
 
 pub use backend::{Auth, Backend, BackendId, Circuit, Format, Http, Identity, OnPartial, Secret, Target};
+pub use bounces::Bounces;
+pub use filter::{Filters, Rewrite};
 pub use finding::{Finding, ObjectRef, Reason, Severity, shown};
 pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BackendId, ObjectName, VerificationId};
+use super::{BackendId, Filters, ObjectName, VerificationId};
 use crate::policy::RecipientList;
 
 /// One rule of one route at one gateway: a delivery group.
@@ -35,6 +35,8 @@ pub enum RuleState {
 pub struct Deliver {
     /// Backends, at least one with a weight over 0.
     pub backends: Vec<Weighted>,
+    /// What is changed on the way.
+    pub filters: Filters,
     /// One of them is a relay: behind the domain `*` it works only on listeners that require AUTH, so that
     /// nobody is an open relay.
     pub relays: bool,

@@ -1,5 +1,6 @@
 //! May this client, sender or recipient pass, given these facts? Pure decisions, no facts gathered here.
 
+pub mod bounce;
 pub mod network;
 pub mod networks;
 pub mod rate;

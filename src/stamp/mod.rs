@@ -17,11 +17,13 @@ use crate::mail::header::Header;
 use crate::mail::{Envelope, Greeting, Host, Mailbox, ReversePath, Tls, TransactionId, address};
 
 pub mod dedupe;
+pub mod dsn;
 mod keyword;
 mod received;
 mod removal;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 pub use keyword::keyword;
 
@@ -61,6 +63,8 @@ pub struct Stamping<'a> {
     pub header: &'a Header,
     /// What is stamped.
     pub options: Options,
+    /// Further fields, each with its line end, behind all others.
+    pub fields: &'a [u8],
 }
 
 /// A message that is ready for its backend.
@@ -95,6 +99,7 @@ impl Stamping<'_> {
         if header.date.is_none() && self.options.date {
             field(&mut prefix, "Date", &date(self.received_at));
         }
+        prefix.extend_from_slice(self.fields);
         if !header.start.has_section() {
             prefix.extend_from_slice(b"\r\n");
         }

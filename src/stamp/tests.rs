@@ -29,6 +29,7 @@ struct Case {
     authenticated: bool,
     envelope: Envelope,
     options: Options,
+    fields: &'static str,
 }
 
 impl Case {
@@ -47,6 +48,7 @@ impl Case {
                 dsn: Default::default(),
             },
             options: NONE,
+            fields: "",
         }
     }
 
@@ -64,6 +66,7 @@ impl Case {
             envelope: &self.envelope,
             header: &Header::read(message, "mx.example.org"),
             options: self.options,
+            fields: self.fields.as_bytes(),
         }
         .stamp(message)
     }
@@ -288,6 +291,14 @@ fn a_message_without_a_header_section_gets_an_empty_line() {
     }
     let body = b"body\r\nReturn-Path: not a field\r\n";
     assert_eq!(case.stamp(&in_pieces(body, 4)).message.to_vec(), body);
+}
+
+#[test]
+fn fields_of_a_route_stand_behind_our_own() {
+    let case = Case { options: ALL, fields: "X-Team: support\r\nX-Empty: \r\n", ..Case::new() };
+    let prefix = case.prefix("A: b\r\n");
+    assert!(prefix.ends_with(" +0000\r\nX-Team: support\r\nX-Empty: \r\n"), "{prefix}");
+    assert!(case.prefix("no header\r\n").ends_with("X-Empty: \r\n\r\n"), "the empty line stays last");
 }
 
 #[test]

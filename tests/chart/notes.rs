@@ -58,6 +58,10 @@ fn say_what_is_missing() {
             ],
         );
         assert!(!whole.contains('!'), "{helm:?}: {whole}");
+        let notifying =
+            r#"gateways.public.bounces={"relay":{"host":"a.example"},"sealSecretRef":{"name":"seal"}}"#;
+        let service = "get service mailchute-public-bounces";
+        assert!(notes(helm, &[notifying]).contains(service) && !bare.contains(service), "{helm:?}");
         let none = notes(helm, &["gateways.public=null"]);
         assert!(none.contains("There is no gateway yet"), "{helm:?}: {none}");
     }

@@ -1,5 +1,6 @@
 //! What holds of every render, whatever the values.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use clap::Parser;
@@ -103,9 +104,12 @@ fn listeners_deployment_service_and_policy_agree() {
     each(|set, objects| {
         for gateway in objects.iter().filter(|object| kind(object) == "MailGateway") {
             let label = label(gateway, "mailchute.dev/gateway");
+            // What backends ask for notifications has a Service of its own.
             let of = |of: &str| {
                 let own = |object: &&Value| {
-                    kind(object) == of && self::label(object, "mailchute.dev/gateway") == label
+                    kind(object) == of
+                        && self::label(object, "mailchute.dev/gateway") == label
+                        && !name(object).ends_with("-bounces")
                 };
                 objects.iter().find(own)
             };
@@ -116,6 +120,7 @@ fn listeners_deployment_service_and_policy_agree() {
             let deployment = of("Deployment").unwrap();
             let mut open = ports(&containers(pod(deployment).unwrap())[0]["ports"], "containerPort");
             assert!(open.remove(&9464), "{set}");
+            open.remove(&9480);
             assert_eq!(open, listeners, "{set}");
             assert_eq!(ports(&of("Service").unwrap()["spec"]["ports"], "targetPort"), listeners, "{set}");
             if let Some(policy) = of("NetworkPolicy") {
@@ -133,6 +138,46 @@ fn listeners_deployment_service_and_policy_agree() {
             assert_eq!(account, &gateway["spec"]["frontEnds"]["serviceAccountName"], "{set}");
         }
     });
+}
+
+#[test]
+fn who_sends_notifications_is_asked_for_them_from_inside_alone() {
+    let asked = Cell::new(0);
+    each(|set, objects| {
+        for gateway in objects.iter().filter(|object| kind(object) == "MailGateway") {
+            let label = label(gateway, "mailchute.dev/gateway");
+            let of = |of: &str| {
+                let own = |object: &&Value| {
+                    kind(object) == of && self::label(object, "mailchute.dev/gateway") == label
+                };
+                objects.iter().filter(own).collect::<Vec<_>>()
+            };
+            let bounces = gateway["spec"].get("bounces").is_some();
+            let deployment = of("Deployment")[0];
+            let port = json!({ "name": "bounces", "containerPort": 9480 });
+            let ports = containers(pod(deployment).unwrap())[0]["ports"].as_array().unwrap();
+            assert_eq!(ports.contains(&port), bounces, "{set}");
+            let address = argument(deployment, "--bounces-address=");
+            assert_eq!(address, bounces.then_some("[::]:9480"), "{set}");
+            let services = of("Service");
+            let service = services.iter().find(|service| name(service).ends_with("-bounces"));
+            assert_eq!(service.is_some(), bounces, "{set}");
+            let Some(service) = service else { continue };
+            assert_eq!(service["spec"]["type"], "ClusterIP", "{set}");
+            assert_eq!(
+                service["spec"]["ports"],
+                json!([{ "name": "http", "port": 80, "targetPort": "bounces" }])
+            );
+            for policy in of("NetworkPolicy") {
+                let rules = policy["spec"]["ingress"].as_array().unwrap();
+                let rule = rules.iter().find(|rule| rule["ports"] == json!([{ "port": 9480 }])).unwrap();
+                let from = rule["from"].as_array().unwrap();
+                assert!(from.iter().all(|peer| peer.get("ipBlock").is_none()), "{set}: {from:?}");
+            }
+            asked.set(asked.get() + 1);
+        }
+    });
+    assert!(asked.get() > 0, "some render has notifications");
 }
 
 #[test]

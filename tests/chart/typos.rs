@@ -56,6 +56,14 @@ fn are_refused_with_their_place() {
 const FAILS: &[(&str, &str)] = &[
     (r#"gateways.public.listeners=[{"name":"mx","port":9464}]"#, "port 9464 is the admin port"),
     (
+        r#"gateways.public={"listeners":[{"name":"mx","port":9480}],"bounces":{"relay":{"host":"a.example"},"sealSecretRef":{"name":"seal"}}}"#,
+        "port 9480 is the port of bounces",
+    ),
+    (
+        r#"fullnameOverride="a-name-that-is-as-long-as-names"; gateways.a-gateway-whose-name-is-ok={"bounces":{"relay":{"host":"a.example"},"sealSecretRef":{"name":"seal"}}}"#,
+        "has more than 55 characters",
+    ),
+    (
         r#"gateways.public.listeners=[{"name":"a","port":2525},{"name":"b","port":2526,"servicePort":25}]"#,
         "listener b: another listener has the Service's port 25",
     ),

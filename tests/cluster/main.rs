@@ -7,6 +7,7 @@
 
 mod api;
 mod authority;
+mod bounces;
 mod chart;
 mod chart_dry_run;
 mod control_plane;

@@ -114,6 +114,8 @@ fn explain_prints_the_golden_reasons() {
         ("verification", "postmaster@example.net", None),
         ("precedence", "x@elsewhere.test", None),
         ("broken_gateway", "x@example.net", None),
+        ("filters", "support+urgent@example.net", None),
+        ("filters", "someone@bad.example.net", None),
     ];
     let mut told = String::new();
     for (input, rcpt, sender) in asked {

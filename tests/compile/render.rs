@@ -7,8 +7,8 @@ use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
 use mailchute::plan::{
-    Access, Auth, Backend, ClientRates, Format, Http, Identity, Listener, Nats, NatsAuth, Plan, Relay,
-    Require, Rule, RuleState, Target, Tls, Verification,
+    Access, Auth, Backend, ClientRates, Filters, Format, Http, Identity, Listener, Nats, NatsAuth, Plan,
+    Relay, Require, Rule, RuleState, Target, Tls, Verification,
 };
 use mailchute::route::DomainPattern;
 
@@ -53,6 +53,16 @@ fn gateway(out: &mut String, plan: &Plan) {
     let stamp = gateway.stamp;
     let (path, id, date) = (stamp.return_path, stamp.message_id, stamp.date);
     writeln!(out, "stamp: {{returnPath: {path}, messageId: {id}, date: {date}}}").unwrap();
+    if let Some(bounces) = &gateway.bounces {
+        let (relay, seal, senders) = (&bounces.relay, &bounces.seal, bounces.suppression.senders);
+        let (host, port) = (&relay.host, relay.port);
+        writeln!(
+            out,
+            "bounces: {{relay: \"{host}:{port}\", tls: {:?}, keys: {seal:?}, senders: {senders:?}}}",
+            relay.tls
+        )
+        .unwrap();
+    }
     let domains = gateway.domains.iter().map(|delegation| {
         let name = match &delegation.domain {
             DomainPattern::Exact(domain) => domain.clone(),
@@ -82,6 +92,7 @@ fn listener(listener: &Listener) -> String {
         listener.bare_newlines,
     );
     out.push_str(if listener.prdr { "\nprdr: offered" } else { "" });
+    out.push_str(if listener.dsn { "\ndsn: offered" } else { "" });
     if let Some(each) = &listener.tls {
         out.push_str(&format!("\ntls: {}", tls(each)));
     }
@@ -143,6 +154,12 @@ fn rule(plan: &Plan, rule: &Rule) -> String {
         format!("{{name: {}, weight: {}}}", plan.backends[weighted.backend.0 as usize].name, weighted.weight)
     });
     list(&mut out, "backends", backends);
+    if deliver.filters != Filters::default() {
+        let Filters { fields, rewrite } = &deliver.filters;
+        let (local_part, domain) = (&rewrite.local_part, &rewrite.domain);
+        writeln!(out, "adds: {:?}", String::from_utf8_lossy(fields)).unwrap();
+        writeln!(out, "rewrites: {{localPart: {local_part:?}, domain: {domain:?}}}").unwrap();
+    }
     let timeouts = &deliver.timeouts;
     writeln!(out, "timeouts: {:?} in all, {:?} to connect", timeouts.total, timeouts.connect).unwrap();
     let retry = &deliver.retry;
@@ -288,7 +305,7 @@ fn answer(plan: &Plan, ask: &str) -> String {
     let by = |what: &str| words.windows(2).any(|pair| pair == ["by", what]);
     let asking = Asking { sender: &sender, done: Require { tls: by("tls"), auth: by("auth") } };
     let answer = match decide(plan, listener, &recipient, asking) {
-        Decision::Route { rule, rewritten } => {
+        Decision::Route { rule, rewritten, .. } => {
             let rule = &plan.rules[rule.0 as usize];
             format!("MailRoute {} rule {}, told {rewritten}", rule.route, rule.name)
         }

@@ -85,6 +85,7 @@ fn delivery(recipients: &[&str]) -> Delivery {
         }),
         route: "test/route".into(),
         message_id: None,
+        bounce_token: None,
         dedupe_key: "mc1-key".to_owned(),
         trace: TraceContext {
             trace_id: opentelemetry::TraceId::from_bytes([1; 16]),

@@ -25,7 +25,8 @@ async fn a_document_counts_with_any_status() {
         let no = r#"{"version":1,"reply":{"code":550,"enhancedCode":"5.7.1","text":"Not accepted here"}}"#;
         assert_eq!(outcome(document(status, no)).await, refused("550 5.7.1 Not accepted here"), "{status}");
         let yes = r#"{"version":1,"reply":{"code":250,"text":"Mine"},"queueId":"q1"}"#;
-        let receipt = Receipt { queue_id: Some("q1".to_owned()), text: Some("Mine".to_owned()) };
+        let receipt =
+            Receipt { queue_id: Some("q1".to_owned()), text: Some("Mine".to_owned()), notifies: false };
         assert_eq!(outcome(document(status, yes)).await, Ok(receipt), "{status}");
     }
 }
@@ -103,7 +104,7 @@ async fn a_reply_header_counts_with_any_status() {
         let header = |line: &str| Act::Answer(answer(status, &[&format!("Mailchute-Reply: {line}")], ""));
         let no = header("550 5.7.1 Not accepted here");
         assert_eq!(outcome(no).await, refused("550 5.7.1 Not accepted here"), "{status}");
-        let yes = Ok(Receipt { queue_id: None, text: Some("Taken".to_owned()) });
+        let yes = Ok(Receipt { queue_id: None, text: Some("Taken".to_owned()), notifies: false });
         assert_eq!(outcome(header("250 2.0.0 Taken")).await, yes, "{status}");
         for broken in ["nonsense", "", "200 2.0.0 Ok", "599 5.0.0 no", "55"] {
             assert_eq!(outcome(header(broken)).await, failed(Cause::Failed), "{status} {broken}");

@@ -121,6 +121,12 @@ type Asked = (&'static str, u16, &'static [&'static str], &'static [(&'static st
 
 const ASKED: &[Asked] = &[
     (
+        "bounces.yaml",
+        5870,
+        &["--tls", "starttls", "--insecure", "--user", "scanner", "--password-file"],
+        &[("bob@example.net", 0), ("postmaster@example.net", 0), ("nobody@example.net", 1)],
+    ),
+    (
         "lmtp-behind-postfix.yaml",
         2424,
         &["--lmtp"],

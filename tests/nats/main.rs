@@ -11,6 +11,7 @@ mod duplicates;
 mod encrypted;
 mod keys;
 mod new_plan;
+mod notifications;
 mod outage;
 mod room;
 mod server;

@@ -9,6 +9,7 @@
 mod auth;
 mod curl;
 mod dovecot;
+mod dsn;
 mod exim;
 mod haproxy;
 mod judge;

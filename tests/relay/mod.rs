@@ -10,6 +10,7 @@ mod broken;
 mod conversation;
 mod faithful;
 mod lmtp;
+mod notifications;
 mod open_relay;
 mod parallel;
 mod sessions;

@@ -16,7 +16,8 @@
 //! | `sender`, `message`, `ledger` | a load: who sends it, what it is, what became of it |
 //! | `scene` | a front-end whose listener has TLS |
 //! | `secure`, `believing` | the same inside TLS, whatever the certificate |
-//! | `get` | an HTTP client that gets |
+//! | `get`, `post` | an HTTP client that gets, one that posts JSON |
+//! | `bounces` | a gateway that sends notifications |
 //! | `conditions` | the table of conditions, and a status as text |
 //! | `golden` | texts that stand in the tree as they are to be |
 //! | `misbehaving` | an HTTP server that breaks its own framing |
@@ -30,6 +31,7 @@
 
 pub(crate) mod acceptor;
 pub(crate) mod believing;
+pub(crate) mod bounces;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod conditions;
@@ -45,6 +47,7 @@ pub(crate) mod manifests;
 pub(crate) mod message;
 pub(crate) mod misbehaving;
 pub(crate) mod number;
+pub(crate) mod post;
 pub(crate) mod postfix;
 pub(crate) mod program;
 pub(crate) mod recorder;

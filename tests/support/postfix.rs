@@ -31,7 +31,12 @@ impl Postfix {
 
     /// The same, with files of its own in `folder`.
     pub(crate) fn start_in(folder: TempDir, settings: &str) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_at(free_port(), folder, settings)
+    }
+
+    /// The same, at this port.
+    pub(crate) fn start_at(port: u16, folder: TempDir, settings: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         configure(folder.path(), address, settings);
         let at = folder.path().display().to_string();
         let child = spawn(&["postfix", "-c", &at, "start-fg"], folder.path());

@@ -18,7 +18,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("metrics", &["smtp", "backend"]),
     ("telemetry", &["backend", "mail", "plan"]),
     ("client", &["mail", "smtp::reply", "plan", "metrics", "telemetry"]),
-    ("backend", &["mail", "smtp::reply", "stamp", "plan", "client", "metrics", "telemetry"]),
+    ("backend", &["mail", "smtp::reply", "policy", "stamp", "plan", "client", "metrics", "telemetry"]),
     ("lookup", &["mail", "policy", "plan", "client", "metrics", "telemetry"]),
     (
         "pipeline",

@@ -33,8 +33,9 @@
 {{- $root := .root -}}
 {{- $gateway := .gateway -}}
 {{- $fullname := printf "%s-%s" (include "mailchute.fullname" $root) .name -}}
-{{- if gt (len $fullname) 59 -}}
-{{- fail (printf "gateways.%s: the name is too long: %s has more than 59 characters" .name $fullname) -}}
+{{- $longest := ternary 55 59 (not (empty $gateway.bounces)) -}}
+{{- if gt (len $fullname) $longest -}}
+{{- fail (printf "gateways.%s: the name is too long: %s has more than %d characters" .name $fullname $longest) -}}
 {{- end -}}
 {{- $_ := set $gateway "fullname" $fullname -}}
 {{- $_ := set $gateway "namespace" ($gateway.namespace | default $root.Release.Namespace) -}}
@@ -49,6 +50,9 @@
 {{- range $gateway.listeners -}}
 {{- if eq (int .port) 9464 -}}
 {{- fail (printf "listener %s: port 9464 is the admin port" .name) -}}
+{{- end -}}
+{{- if and (eq (int .port) 9480) $gateway.bounces -}}
+{{- fail (printf "listener %s: port 9480 is the port of bounces" .name) -}}
 {{- end -}}
 {{- $listener := omit . "servicePort" "nodePort" -}}
 {{- include "mailchute.listener" (dict "gateway" $gateway "listener" $listener) -}}

@@ -189,7 +189,7 @@ impl Answer {
 
     fn by_status(&self, responses: &BTreeMap<u16, Reply>, queue_id: Option<String>) -> Outcome {
         if self.status.is_success() {
-            return Ok(Receipt { queue_id, text: None });
+            return Ok(Receipt { queue_id, text: None, notifies: false });
         }
         let cause = match self.status.as_u16() {
             429 | 503 => Cause::Busy,

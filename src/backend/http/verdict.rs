@@ -204,7 +204,7 @@ impl Clean {
             Reply::from_parts(code, enhanced, text.clone().unwrap_or_else(|| "Not accepted".to_owned()));
         let reply = reply.ok_or(Unreadable::Code(code))?;
         Ok(match reply.class() {
-            Class::Positive => Word::Accept(Receipt { queue_id: queue_id.cloned(), text }),
+            Class::Positive => Word::Accept(Receipt { queue_id: queue_id.cloned(), text, notifies: false }),
             _ => Word::Refuse(reply),
         })
     }

@@ -77,7 +77,8 @@ pub(super) fn meaning(answer: &Answer, stream: &str) -> Acknowledgement {
     if written.stream != stream || written.seq == 0 {
         return failed(Cause::Failed, "the answer is no acknowledgement of the stream".to_owned());
     }
-    let receipt = Receipt { queue_id: Some(format!("{stream}:{}", written.seq)), text: None };
+    let receipt =
+        Receipt { queue_id: Some(format!("{stream}:{}", written.seq)), text: None, notifies: false };
     Acknowledgement { outcome: Ok(receipt), health: Health::Alive, again: Again::No }
 }
 

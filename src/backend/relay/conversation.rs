@@ -132,7 +132,13 @@ impl Conversation {
             let accepted = self.withdrawn.iter().filter(|withdrawn| withdrawn.is_none()).count();
             let binary = self.envelope.body_type == BodyType::BinaryMime;
             match session.message(text, (accepted, binary), deadline).await {
-                Ok(answers) => return Ok(self.told(&answers)),
+                Ok(answers) => {
+                    let notifies = session.announced().dsn;
+                    let (mut outcomes, health) = self.told(&answers);
+                    let taken = outcomes.iter_mut().filter_map(|outcome| outcome.as_mut().ok());
+                    taken.for_each(|receipt| receipt.notifies = notifies);
+                    return Ok((outcomes, health));
+                }
                 // Nothing of the message was said.
                 Err(Trouble::Fault(Fault::Broken(stage))) if stage == Stage::Data.name() && !renewed => {
                     drop(lease);

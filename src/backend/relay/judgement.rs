@@ -32,7 +32,7 @@ const MAX_LINES: usize = 8;
 pub(super) fn receipt(reply: &Reply, utf8: bool) -> Receipt {
     let first = reply.lines.first().map(String::as_str).unwrap_or_default();
     let text = Clean { utf8 }.cut(split(first).1, MAX_TEXT);
-    Receipt { queue_id: None, text: Some(text).filter(|text| !text.is_empty()) }
+    Receipt { queue_id: None, text: Some(text).filter(|text| !text.is_empty()), notifies: false }
 }
 
 /// Why there is no receipt.

@@ -9,12 +9,18 @@
 //! | `BODY=8BITMIME` | no | nothing is said; [`Unable::EightBit`] if the message turns out to have 8-bit octets |
 //! | a size over that of the relay | | [`Unable::Large`] |
 //! | `RET`, `ENVID`, `NOTIFY`, `ORCPT` | no | they are left out |
+//!
+//! Of a recipient that was rewritten the relay's notifications are to name what the sender has said, so without
+//! an `ORCPT` of the sender's it is told that.
 
 use std::fmt::Write;
 
 use super::announced::Announced;
 use super::text::Content;
-use crate::mail::{BodyType, Envelope, OriginalRecipient, Recipient};
+use crate::mail::{BodyType, Envelope, ForwardPath, OriginalRecipient, Recipient};
+
+/// RFC 3461 §4.2: characters of `ORCPT`, with its type.
+const MAX_ORIGINAL: usize = 500;
 
 /// Octets that we may put before a message whose sender has told its size.
 const STAMPED: u64 = 2048;
@@ -84,8 +90,9 @@ pub(crate) fn rcpt(recipient: &Recipient, announced: &Announced, utf8: bool) -> 
         if let Some(notify) = recipient.dsn.notify {
             push(&mut line, "NOTIFY", &notify.to_string());
         }
-        if let Some(original) = &recipient.dsn.original {
-            push(&mut line, "ORCPT", &original_recipient(original));
+        let original = recipient.dsn.original.as_ref().map(original_recipient);
+        if let Some(original) = original.or_else(|| as_received(recipient)) {
+            push(&mut line, "ORCPT", &original);
         }
     }
     Ok(line)
@@ -128,6 +135,18 @@ fn xtext(text: &str) -> String {
 fn hex(encoded: &mut String, octet: u8) {
     // Writing to a String does not fail.
     let _ = write!(encoded, "+{octet:02X}");
+}
+
+/// A recipient that was rewritten, as it was said in RCPT; what is too long is left out.
+fn as_received(recipient: &Recipient) -> Option<String> {
+    let address = match &recipient.original {
+        ForwardPath::Mailbox(mailbox) if *mailbox == recipient.rewritten => return None,
+        ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
+        ForwardPath::Postmaster => "Postmaster".to_owned(),
+    };
+    let address_type = if address.is_ascii() { "rfc822" } else { "utf-8" };
+    let original = OriginalRecipient { address_type: address_type.into(), address: address.into() };
+    Some(original_recipient(&original)).filter(|encoded| encoded.len() <= MAX_ORIGINAL)
 }
 
 /// `addr-type ";" xtext`; of the type `utf-8` with `\x{HEX}` (RFC 6533 §3), which any relay with DSN takes.

@@ -36,7 +36,7 @@ fn a_failure_is_never_250_whatever_reply_it_carries() {
 }
 
 fn one_reply(outcomes: &[Outcome]) -> (Reply, MessageOutcome, usize) {
-    let told = tell(outcomes, outcomes.len(), Telling::Once, id());
+    let told = tell((outcomes, &Settled::default()), outcomes.len(), Telling::Once, id());
     let reply = match told.answer {
         Answer::Delivered(reply) if told.confirmed == outcomes.len() => reply,
         Answer::Refuse(reply) if told.confirmed == 0 => reply,
@@ -62,7 +62,7 @@ fn recipients_answered_alike_share_a_reply_and_a_mix_is_temporary() {
 }
 
 fn each_reply(outcomes: &[Outcome]) -> (Vec<u16>, MessageOutcome, usize) {
-    let told = tell(outcomes, outcomes.len(), Telling::Each, id());
+    let told = tell((outcomes, &Settled::default()), outcomes.len(), Telling::Each, id());
     let Answer::Each(replies) = told.answer else { panic!("{told:?}") };
     let codes: Vec<u16> = replies.iter().map(Reply::code).collect();
     assert_eq!(codes.iter().max(), Some(&told.code));
@@ -72,7 +72,7 @@ fn each_reply(outcomes: &[Outcome]) -> (Vec<u16>, MessageOutcome, usize) {
 #[test]
 fn each_recipient_has_its_own_reply_where_the_protocol_can_tell() {
     let yes = || Ok(Receipt::default());
-    let named = Ok(Receipt { queue_id: None, text: Some("Mine".to_owned()) });
+    let named = Ok(Receipt { queue_id: None, text: Some("Mine".to_owned()), notifies: false });
     let no = || failure(Cause::Verdict, Some(reply::NO_SUCH_USER));
     let later = || failure(Cause::Timeout, None);
     let end = || failure(Cause::Verdict, Reply::from_parts(421, None, "Bye"));
@@ -83,9 +83,9 @@ fn each_recipient_has_its_own_reply_where_the_protocol_can_tell() {
     let moved = failure(Cause::Verdict, Reply::from_parts(551, None, "Moved"));
     assert_eq!(each_reply(&[no(), moved]), (vec![550, 551], Refused, 0));
     assert_eq!(each_reply(&[end(), yes()]), (vec![451, 250], Partial, 1));
-    let all = tell(&[end(), end()], 2, Telling::Each, id());
+    let all = tell((&[end(), end()], &Settled::default()), 2, Telling::Each, id());
     assert!(matches!(all.answer, Answer::Refuse(reply) if reply.code() == 421));
-    let alike = tell(&[yes(), yes()], 2, Telling::Each, id());
+    let alike = tell((&[yes(), yes()], &Settled::default()), 2, Telling::Each, id());
     assert!(matches!(alike.answer, Answer::Delivered(_)) && alike.confirmed == 2);
 }
 
@@ -94,11 +94,30 @@ fn of_whom_nothing_became_known_is_not_confirmed() {
     let yes = Ok(Receipt::default());
     for telling in [Telling::Once, Telling::Each] {
         for recipients in [0, 1, 2] {
-            let told = tell(&[], recipients, telling, id());
+            let told = tell((&[], &Settled::default()), recipients, telling, id());
             assert_eq!(told.answer, Answer::Refuse(reply::BACKEND_FAILED));
         }
-        let told = tell(std::slice::from_ref(&yes), 2, telling, id());
+        let told = tell((std::slice::from_ref(&yes), &Settled::default()), 2, telling, id());
         let confirmed = if telling == Telling::Each { 1 } else { 0 };
         assert_eq!((told.confirmed, told.code), (confirmed, 451));
     }
+}
+
+#[test]
+fn whom_a_notification_tells_needs_no_reply() {
+    let yes = || Ok(Receipt::default());
+    let no = || failure(Cause::Verdict, Some(reply::NO_SUCH_USER));
+    let later = || failure(Cause::Timeout, None);
+    let told = |outcomes: &[Outcome], settled: &[usize]| {
+        let settled = Settled::these(settled.iter().copied());
+        let told = tell((outcomes, &settled), outcomes.len(), Telling::Once, id());
+        (told.code, told.outcome, told.confirmed)
+    };
+    use MessageOutcome::{Deferred, Delivered, Partial};
+    assert_eq!(told(&[yes(), no(), yes()], &[1]), (250, Partial, 2));
+    assert_eq!(told(&[yes(), no()], &[]), (451, Deferred, 0));
+    assert_eq!(told(&[yes(), no(), no()], &[1]), (451, Deferred, 0));
+    assert_eq!(told(&[yes(), no(), later()], &[1]), (451, Deferred, 0));
+    assert_eq!(told(&[no(), no()], &[0, 1]), (451, Deferred, 0), "somebody has to have the message");
+    assert_eq!(told(&[yes(), yes()], &[]), (250, Delivered, 2));
 }

@@ -175,7 +175,11 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn read(body: &'a [u8], ignored: &mut Vec<String>) -> Result<Self, WireError> {
         let mut json = serde_json::Deserializer::from_slice(body);
-        let read = serde_ignored::deserialize(&mut json, |path| ignored.push(shown(&path.to_string())));
+        let read = serde_ignored::deserialize(&mut json, |path| {
+            let path = path.to_string();
+            // A field may have no name.
+            ignored.push(if path.is_empty() { "\"\"".to_owned() } else { shown(&path) });
+        });
         let read = read.and_then(|read: Self| json.end().map(|()| read));
         let read = read.map_err(|error| schema(body).unwrap_or_else(|| wrong(&fault(&error))))?;
         if read.schema != u64::from(SCHEMA) {

@@ -1,5 +1,6 @@
 //! A real Postfix that sends to Mailchute, or takes what Mailchute relays.
 
+mod bounces;
 mod example;
 mod lmtp;
 mod relay;

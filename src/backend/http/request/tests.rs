@@ -10,8 +10,8 @@ use super::*;
 use crate::backend::{SessionFacts, TraceContext, envelope_octets};
 use crate::mail::body::Message;
 use crate::mail::{
-    BodyType, Client, Envelope, ForwardPath, Greeting, GreetingName, Host, Mailbox, Protocol, Recipient,
-    ReversePath, Tls, TransactionId,
+    BodyType, Client, Envelope, ForwardPath, Greeting, GreetingName, Host, Mailbox, Notify, Protocol,
+    Recipient, Returned, ReversePath, SenderDsn, Tls, TransactionId,
 };
 use crate::plan::{Auth, Retry, Secret, Timeouts};
 
@@ -73,6 +73,7 @@ fn delivery() -> Delivery {
         }),
         route: "support/tickets".into(),
         message_id: Some("abc@example.net".to_owned()),
+        bounce_token: None,
         dedupe_key: "mc1-key".to_owned(),
         trace: TraceContext {
             trace_id: opentelemetry::TraceId::from_bytes([0xab; 16]),
@@ -150,6 +151,25 @@ fn who_the_client_is() {
     session.login = Some("x".repeat(256).into());
     delivery.session = Arc::new(session);
     assert_eq!(value(&delivery, "ce-authid"), None);
+}
+
+/// The same where the sender may be told, and says how.
+fn notified() -> Delivery {
+    let mut delivery = delivery();
+    delivery.bounce_token = Some("token".to_owned());
+    delivery.envelope.dsn = SenderDsn { envelope_id: Some("QQ 1".into()), returned: Some(Returned::Headers) };
+    delivery.envelope.recipients[1].dsn.notify = Some(Notify::NEVER);
+    delivery
+}
+
+#[test]
+fn what_the_sender_asks_of_notifications() {
+    let names = ["ce-dsnenvid", "ce-dsnret", "ce-dsnnotify", "ce-bouncetoken"];
+    let values = |delivery: &Delivery| names.map(|name| value(delivery, name));
+    let mut delivery = notified();
+    assert_eq!(values(&delivery), ["QQ%201", "HDRS", ";NEVER", "token"].map(|each| Some(each.to_owned())));
+    delivery.bounce_token = None;
+    assert_eq!(values(&delivery), [const { None }; 4], "nobody can tell it");
 }
 
 #[test]
@@ -357,7 +377,7 @@ fn the_body_is_prefix_and_message_of_known_length() {
 #[test]
 fn a_structured_event_holds_the_message_and_what_the_headers_would_say() {
     let http = plan::Http { format: Format::CloudEventStructured, ..target() };
-    let mut delivery = delivery();
+    let mut delivery = notified();
     delivery.envelope.reverse_path = ReversePath::Mailbox(mailbox("\"a b\"@日.example"));
     // Over several pieces, of lengths that three does not divide.
     let message: Vec<Bytes> = (0..40).map(|n| Bytes::from(vec![n; 5000 + usize::from(n)])).collect();
@@ -383,6 +403,8 @@ fn a_structured_event_holds_the_message_and_what_the_headers_would_say() {
     assert_eq!(document["mailfrom"], "\"a b\"@日.example");
     assert_eq!(document["smtputf8"], false);
     assert_eq!(document["size"], octets.len());
+    assert_eq!(document["dsnenvid"], "QQ 1");
+    assert_eq!(document["bouncetoken"], "token");
     assert_eq!(document["traceparent"], delivery.trace.traceparent());
     let names = template_names(&delivery);
     let members: Vec<&str> = document.keys().map(String::as_str).collect();

@@ -38,7 +38,11 @@ fn refuse(line: &str) -> Option<Word> {
 }
 
 fn accept(queue_id: Option<&str>, text: Option<&str>) -> Option<Word> {
-    Some(Word::Accept(Receipt { queue_id: queue_id.map(str::to_owned), text: text.map(str::to_owned) }))
+    Some(Word::Accept(Receipt {
+        queue_id: queue_id.map(str::to_owned),
+        text: text.map(str::to_owned),
+        notifies: false,
+    }))
 }
 
 #[test]

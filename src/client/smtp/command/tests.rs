@@ -88,6 +88,27 @@ fn notifications_are_asked_for_where_they_are_offered() {
 }
 
 #[test]
+fn a_recipient_that_was_rewritten_is_told_as_it_was_received() {
+    let dsn = Announced { dsn: true, ..NOTHING };
+    let mailbox = |text: &str| ForwardPath::Mailbox(Mailbox::parse(text.as_bytes(), true).unwrap());
+    for (original, parameter) in [
+        (mailbox("b@example.org"), ""),
+        (mailbox("support+1@example.org"), " ORCPT=rfc822;support+2B1@example.org"),
+        (mailbox("jürgen@example.org"), r" ORCPT=utf-8;j\x{FC}rgen@example.org"),
+        (ForwardPath::Postmaster, " ORCPT=rfc822;Postmaster"),
+        (mailbox(&format!("a@{}.example", vec!["中".repeat(20); 4].join("."))), ""),
+    ] {
+        let rewritten = Recipient { original, ..recipient("b@example.org") };
+        assert_eq!(rcpt(&rewritten, &dsn, false).unwrap(), format!("RCPT TO:<b@example.org>{parameter}"));
+        assert_eq!(rcpt(&rewritten, &NOTHING, false).unwrap(), "RCPT TO:<b@example.org>");
+    }
+    let mut given = Recipient { original: mailbox("support@example.org"), ..recipient("b@example.org") };
+    let address_type = "rfc822".into();
+    given.dsn.original = Some(OriginalRecipient { address_type, address: "a@example.com".into() });
+    assert_eq!(rcpt(&given, &dsn, false).unwrap(), "RCPT TO:<b@example.org> ORCPT=rfc822;a@example.com");
+}
+
+#[test]
 fn a_message_is_judged_by_its_octets() {
     let content = |eight_bit, bare_newline| Content { eight_bit, bare_newline };
     let eight = Announced { eight_bit_mime: true, ..NOTHING };
