@@ -7,7 +7,9 @@
 
 mod alerts;
 mod conform;
+mod dashboards;
 mod documents;
+mod expression;
 #[path = "../support/golden.rs"]
 mod golden;
 mod helm;

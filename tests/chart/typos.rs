@@ -37,6 +37,10 @@ const REFUSED: &[(&str, &[&str])] = &[
     (r#"podSecurityContext=[]"#, &["podSecurityContext"]),
     (r#"networkPolicy.monitoringFrom={"namespaceSelector":{}}"#, &["monitoringFrom"]),
     (r#"prometheusRule.enabled="yes""#, &["prometheusRule", "enabled"]),
+    (r#"prometheusRule.thresholds.deferredPercent=101"#, &["thresholds", "deferredPercent"]),
+    (r#"prometheusRule.thresholds.deferredRatio=0.1"#, &["thresholds", "deferredRatio"]),
+    (r#"dashboards.labels=["grafana_dashboard"]"#, &["dashboards", "labels"]),
+    (r#"dashboards.folder="Mail""#, &["dashboards", "folder"]),
 ];
 
 #[test]

@@ -22,7 +22,8 @@ pub(crate) const AUDIENCE: &str = "mailchute.dev/snapshot";
 pub(crate) struct Controller {
     /// Where front-ends ask.
     pub(crate) address: SocketAddr,
-    pub(super) admin: SocketAddr,
+    /// Where the admin port is.
+    pub(crate) admin: SocketAddr,
     arguments: Vec<String>,
     running: Running,
     folder: TempDir,
