@@ -64,8 +64,8 @@ impl Postfix {
         // It leads the group of all that it has started; what is left of them would go on to take mail.
         run(Command::new("sh").args(["-c", &format!("kill -9 -{master}")]));
         self.child.wait().unwrap();
-        // They end one after another, and the last of them closes the port.
-        until_true("nobody listens", || TcpStream::connect(self.address).is_err());
+        // They end one after another; the last of them gives up port and lock.
+        until_true("all of it is gone", || !is_alive(master));
         fs::remove_file(self.folder.path().join(PID)).unwrap();
     }
 
@@ -107,6 +107,18 @@ impl Drop for Postfix {
         let _ = Command::new("postfix").arg("-c").arg(self.folder.path()).arg("stop").output();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a process of this group runs.
+fn is_alive(group: u32) -> bool {
+    let of_group = |entry: fs::DirEntry| {
+        // Behind the name, which may hold anything: state, parent, group (proc(5)).
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let (state, group_of_it) = (fields.next(), fields.nth(1));
+        group_of_it == Some(&group.to_string()) && !matches!(state, Some("Z" | "X"))
+    };
+    fs::read_dir("/proc").unwrap().any(|entry| of_group(entry.unwrap()))
 }
 
 fn spawn(command: &[&str], folder: &Path) -> Child {
