@@ -2,10 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MESSAGE, USUAL, front_end_with, send, sender};
+use super::{CLEAR, MESSAGE, USUAL, front_end_with, send, sender};
 use crate::support::client::stuffed;
+use crate::support::front_end::FrontEnd;
+use crate::support::manifests::{Manifests, free_port};
 use crate::support::relay::{Act, Relay};
 use crate::support::until::until_true;
+
+/// To the same relay, with less time.
+const HURRIED: &str = "apiVersion: mailchute.dev/v1alpha1\nkind: MailRoute\nmetadata: {name: hurried}\n\
+    spec:\n  parentRefs: [{name: public}]\n  rules:\n  - name: only\n    matches: [{recipient: {domain: example.org, \
+    localPart: {type: Exact, value: hurried}}}]\n    delivery: {backendRefs: [{name: all}], timeouts: {total: 1s}, \
+    retry: {attempts: 0}}";
 
 #[test]
 fn at_the_cap_a_recipient_waits_for_a_place() {
@@ -28,22 +36,25 @@ fn at_the_cap_a_recipient_waits_for_a_place() {
 
 #[test]
 fn who_waits_too_long_for_a_place_is_deferred() {
-    let relay = Relay::but_once(USUAL, "MESSAGE", Act::Hang);
-    let front_end = front_end_with(&relay, "limits: {maxInFlight: 1}", "timeouts: {total: 3s}");
+    let (relay, port) = (Relay::but_once(USUAL, "MESSAGE", Act::Hang), free_port());
+    let target = ("smtp", relay.address, CLEAR);
+    let manifests = Manifests::listening(port)
+        .relayed_with(target, "limits: {maxInFlight: 1}", "retry: {attempts: 0}, timeouts: {total: 20s}")
+        .document(HURRIED);
+    let front_end = FrontEnd::start(port, &manifests, &[]);
     let mut busy = sender(&front_end);
     busy.expect("RCPT TO:<b@example.org>", 250);
     busy.expect("DATA", 354);
-    let mut waiting = sender(&front_end);
-    waiting.write(b"NOOP\r\nRCPT TO:<b@example.org>\r\n").unwrap();
-    assert_eq!(waiting.reply().code, 250);
-    let began = Instant::now();
-    // Its time begins later, and the relay takes all of it.
     busy.write(&stuffed(MESSAGE)).unwrap();
-    let reply = waiting.reply();
-    assert!(reply.text().starts_with("4.3.2 ") && reply.code == 451, "{reply:?}");
-    assert!(began.elapsed() >= Duration::from_secs(2));
-    assert_eq!(busy.reply().code, 451);
+    relay.wait_said("MESSAGE", 1);
+    let mut waiting = sender(&front_end);
+    let began = Instant::now();
+    let refusal = waiting.expect("RCPT TO:<hurried@example.org>", 451);
+    assert!(refusal.text().starts_with("4.3.2 "), "{refusal:?}");
+    assert!(began.elapsed() >= Duration::from_secs(1));
     front_end.wait_for_metric(&["mailchute_delivery_attempts_total", "\"in_flight_cap\""], 1.0);
+    relay.release();
+    assert_eq!(busy.reply().code, 451);
 }
 
 #[test]
