@@ -90,12 +90,12 @@ fn a_relay_that_hangs_costs_the_time_limit_and_is_left() {
         ("MESSAGE", Shows::Message),
     ] {
         let relay = Relay::but(USUAL, &[(said, Act::Hang)]);
-        let front_end = front_end_with(&relay, "", "timeouts: {total: 1s}");
+        let front_end = front_end_with(&relay, "", "timeouts: {total: 2s}");
         let began = Instant::now();
         let reply = heard(&front_end, shows);
         let took = began.elapsed();
         assert!(reply.starts_with("451 4.4.2 "), "{said}: {reply}");
-        assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(5), "{said}: {took:?}");
+        assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(20), "{said}: {took:?}");
         // Nothing of ours waits for it any more.
         front_end.wait_for_metric(&["mailchute_delivery_in_flight"], 0.0);
         relay.release();

@@ -1,7 +1,5 @@
 //! What the sender hears for each way a backend answers, over the whole path.
 
-use std::net::TcpListener;
-
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
@@ -116,8 +114,7 @@ fn a_status_that_is_mapped_has_the_reply_of_the_map() {
 
 #[test]
 fn nobody_there_is_temporary() {
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let front_end = FrontEnd::to(gone);
+    let front_end = FrontEnd::to(([127, 0, 0, 1], free_port()).into());
     let reply = Client::greeted(front_end.smtp).send("a@client.example", &["b@example.org"], MESSAGE);
     assert_eq!((reply.code, reply.lines[0].get(..5)), (451, Some("4.4.1")));
 }
