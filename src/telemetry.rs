@@ -83,6 +83,11 @@ pub fn delivery_span(delivery: &Delivery, backend: &Backend) -> tracing::Span {
     )
 }
 
+/// The span of one recipient that a relay is told of, before there is a delivery.
+pub fn relay_span(backend: &Backend) -> tracing::Span {
+    tracing::debug_span!("delivery.recipient", kind = backend.target.kind(), backend = %backend.label)
+}
+
 fn dispatch<W>(format: LogFormat, filter: EnvFilter, colours: bool, writer: W) -> tracing::Dispatch
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -6,6 +6,7 @@ mod byte_exact;
 mod compile;
 mod http;
 mod manifests;
+mod relay;
 mod snapshots;
 mod status;
 mod support;

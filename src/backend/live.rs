@@ -10,15 +10,17 @@ use tokio::time::timeout_at;
 use super::delivery::{Cause, Delivery, Failure, Outcome};
 use super::http::Http;
 use super::nats::Nats;
-use crate::client::circuit::{Circuit, Reservation, Slot};
-use crate::mail::{Mailbox, ReversePath};
+use super::relay::{Conversation, Failed, Limits, Relay, Share};
+use crate::client::circuit::{Circuit, Health, Reservation, Slot};
+use crate::client::smtp::{Dialect, Text};
+use crate::mail::{Envelope, Mailbox, Recipient, ReversePath};
 use crate::metrics::{DeliveryMetrics, Metrics};
 use crate::plan;
 
 /// A backend of the plan and its runtime.
 pub struct Live {
     backend: Arc<plan::Backend>,
-    cap: Semaphore,
+    cap: Arc<Semaphore>,
     circuit: Arc<Circuit>,
     metrics: DeliveryMetrics,
     kind: Kind,
@@ -28,6 +30,7 @@ pub struct Live {
 enum Kind {
     Http(Http),
     Nats(Nats),
+    Relay(Relay),
 }
 
 impl Live {
@@ -37,12 +40,15 @@ impl Live {
         let circuit = Circuit::new(backend.circuit);
         let metrics = metrics.delivery(&backend.label, backend.target.kind());
         metrics.circuit(circuit.state());
+        let permits = usize::try_from(backend.max_in_flight).unwrap_or(usize::MAX);
+        let cap = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let relay = |plan, dialect| Kind::Relay(Relay::new(plan, dialect, Arc::clone(&cap), metrics.clone()));
         let kind = match &backend.target {
             plan::Target::Http(http) => Kind::Http(Http::new(&backend, http, metrics.clone())),
             plan::Target::Nats(nats) => Kind::Nats(Nats::new(&backend, nats, metrics.clone())),
+            plan::Target::Smtp(plan) => relay(plan, Dialect::Smtp),
+            plan::Target::Lmtp(plan) => relay(plan, Dialect::Lmtp),
         };
-        let permits = usize::try_from(backend.max_in_flight).unwrap_or(usize::MAX);
-        let cap = Semaphore::new(permits.min(Semaphore::MAX_PERMITS));
         Self { backend, cap, circuit, metrics, kind }
     }
 
@@ -76,7 +82,7 @@ impl Live {
     /// too.
     pub fn max_message_bytes(&self) -> u64 {
         let most = match &self.kind {
-            Kind::Http(_) => u64::MAX,
+            Kind::Http(_) | Kind::Relay(_) => u64::MAX,
             Kind::Nats(nats) => nats.room(),
         };
         most.min(self.backend.max_message_bytes)
@@ -85,7 +91,7 @@ impl Live {
     /// Whether two recipients of a message can't be delivered together: they would come to different places.
     pub fn parts(&self, sender: &ReversePath, one: &Mailbox, other: &Mailbox) -> bool {
         match &self.kind {
-            Kind::Http(_) => false,
+            Kind::Http(_) | Kind::Relay(_) => false,
             Kind::Nats(nats) => nats.parts(sender, one, other),
         }
     }
@@ -99,10 +105,71 @@ impl Live {
         reservation
     }
 
+    /// A conversation beside that of a sender, for a relay; `None` for other kinds, which hear of a message
+    /// once it is complete. `size` is what the sender has declared.
+    pub fn conversation(
+        &self,
+        sender: Envelope,
+        size: Option<u64>,
+        deliver: &plan::Deliver,
+    ) -> Option<Conversation> {
+        let limits = Limits { timeouts: deliver.timeouts, retry: deliver.retry };
+        match &self.kind {
+            Kind::Relay(relay) => Some(relay.conversation(sender, size, limits)),
+            Kind::Http(_) | Kind::Nats(_) => None,
+        }
+    }
+
+    /// Tells the relay of a recipient: taken, it is part of the conversation.
+    ///
+    /// # Errors
+    ///
+    /// The relay does not take it, or nobody can say so.
+    pub async fn recipient(
+        &self,
+        conversation: &mut Conversation,
+        recipient: Recipient,
+    ) -> Result<(), Failure> {
+        let taken = conversation.recipient(recipient).await;
+        taken.map_err(|Failed { failure, health }| {
+            self.record(health);
+            failure
+        })
+    }
+
+    /// Delivers a message to those whom the relay has taken: one outcome for each, in their order, by the
+    /// deadline. `share` says whether some may have it where not all do.
+    ///
+    /// Dropped before it is done, it ends what is under way.
+    pub async fn conclude(
+        &self,
+        conversation: Conversation,
+        delivery: &Delivery,
+        share: Share,
+    ) -> Vec<Outcome> {
+        let text = text(delivery);
+        let (outcomes, health) = conversation.conclude(&text, share, delivery.deadline.into()).await;
+        self.record(health);
+        outcomes
+    }
+
     /// Delivers a message: one outcome for each recipient, in their order, by the deadline.
     ///
     /// Dropped before it is done, it ends what is under way.
     pub async fn deliver(&self, delivery: &Delivery) -> Vec<Outcome> {
+        match &self.kind {
+            Kind::Http(http) => self.attempt(delivery, http.deliver(delivery)).await,
+            Kind::Nats(nats) => self.attempt(delivery, nats.deliver(delivery)).await,
+            Kind::Relay(relay) => self.relay(relay, delivery).await,
+        }
+    }
+
+    /// Goes through with a delivery where cap, circuit and time admit it.
+    async fn attempt(
+        &self,
+        delivery: &Delivery,
+        begin: impl Future<Output = (Vec<Outcome>, Health)>,
+    ) -> Vec<Outcome> {
         let all = |cause, detail: &str| {
             self.metrics.attempt(Err(cause), Duration::ZERO);
             let failure = Failure { cause, reply: None, detail: detail.to_owned() };
@@ -118,13 +185,23 @@ impl Live {
             return all(Cause::Timeout, "the deadline was past before anything was sent");
         }
         let _in_flight = self.metrics.in_flight();
-        let (outcomes, health) = match &self.kind {
-            Kind::Http(http) => http.deliver(delivery).await,
-            Kind::Nats(nats) => nats.deliver(delivery).await,
-        };
+        let (outcomes, health) = begin.await;
+        self.record(health);
+        outcomes
+    }
+
+    /// The whole conversation at once.
+    async fn relay(&self, relay: &Relay, delivery: &Delivery) -> Vec<Outcome> {
+        let limits = Limits { timeouts: delivery.timeouts, retry: delivery.retry };
+        let (envelope, text) = (delivery.envelope.clone(), text(delivery));
+        let (outcomes, health) = relay.send(envelope, &text, (limits, delivery.deadline.into())).await;
+        self.record(health);
+        outcomes
+    }
+
+    fn record(&self, health: Health) {
         self.circuit.record(Instant::now(), health);
         self.metrics.circuit(self.circuit.state());
-        outcomes
     }
 
     /// At the cap a message waits, first come first served.
@@ -141,4 +218,9 @@ impl Live {
             Reservation::Open => None,
         }
     }
+}
+
+/// All that goes out of a delivery; the octets are shared.
+fn text(delivery: &Delivery) -> Text {
+    Text::new([delivery.prefix.clone()].into_iter().chain(delivery.message.segments().iter().cloned()))
 }

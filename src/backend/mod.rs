@@ -11,15 +11,20 @@
 //! | `event` | a delivery as a CloudEvent |
 //! | `http` | the kind `http` |
 //! | `nats` | the kind `nats` |
+//! | `relay` | the kinds `smtp` and `lmtp` |
+//! | `word` | what others say, made fit for a reply |
 
 pub mod delivery;
 mod event;
 pub(crate) mod http;
 mod live;
 mod nats;
+pub(crate) mod relay;
+mod word;
 
 pub use delivery::{Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
 pub use event::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;
+pub use relay::{Conversation, Share};
 
 pub use crate::client::circuit::{Circuit, Reservation, Slot};

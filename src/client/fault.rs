@@ -1,5 +1,7 @@
 //! Why a server that we call has given no answer, and whether it helps to try again.
 
+use super::dial::Unconnected;
+
 /// Why a server has given no answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
@@ -42,5 +44,15 @@ impl Fault {
     /// The server is silent until the deadline.
     pub(super) fn late() -> Self {
         Self { kind: Kind::Timeout, detail: "no answer in time".to_owned(), again: Again::No }
+    }
+}
+
+impl From<Unconnected> for Fault {
+    fn from(unconnected: Unconnected) -> Self {
+        match unconnected {
+            Unconnected::Forbidden(why) => Self::connect(Kind::Misconfigured, why),
+            Unconnected::Unreachable(why) => Self::connect(Kind::Unreachable, why),
+            Unconnected::Late(stage) => Self::connect(Kind::Timeout, format!("{stage}: no answer in time")),
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `http` | requests over HTTP/1.1 and HTTP/2, for backends and for callouts |
 //! | `nats` | requests to a server of NATS |
-//! | `smtp` | a conversation with a mail server, for the probe |
+//! | `smtp` | conversations with mail servers, for the probe and for backends |
 //! | `dial`, `tls`, `stream` | from a host name to a connection, in the clear or inside TLS |
 //! | `authorities` | whose certificates are believed |
 //! | `fault` | why there is no answer |

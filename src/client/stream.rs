@@ -35,10 +35,12 @@ impl Octets {
 }
 
 impl Stream {
+    /// In the clear.
     pub(super) fn plain(stream: TcpStream) -> Self {
         Self { kind: Kind::Plain(stream), read: Octets::default() }
     }
 
+    /// Inside TLS.
     pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
         Self { kind: Kind::Tls(Box::new(stream)), read: Octets::default() }
     }
@@ -48,6 +50,27 @@ impl Stream {
         match &self.kind {
             Kind::Plain(_) => false,
             Kind::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(HTTP2),
+        }
+    }
+
+    /// The connection to begin TLS in; `None` where it has begun.
+    pub(super) fn into_plain(self) -> Option<TcpStream> {
+        match self.kind {
+            Kind::Plain(stream) => Some(stream),
+            Kind::Tls(_) => None,
+        }
+    }
+
+    /// From now on closing is a reset: what waits to be sent is thrown away.
+    pub(super) fn abort(&self) {
+        // Where it can't be, the peer learns of the end all the same.
+        drop(self.tcp().set_zero_linger());
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match &self.kind {
+            Kind::Plain(stream) => stream,
+            Kind::Tls(stream) => stream.get_ref().0,
         }
     }
 

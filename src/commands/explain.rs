@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod place;
 mod ranking;
 
 use super::Exit;
@@ -17,10 +18,11 @@ use crate::compile::trace::{Holding, Line};
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
 use crate::pipeline::recipient::{self, Asking, Decision};
-use crate::plan::{Deliver, Http, Listener, ObjectName, ObjectRef, Plan, Require, Target, VerificationId};
+use crate::plan::{Deliver, Listener, ObjectName, ObjectRef, Plan, Require, Target, VerificationId};
 use crate::route::RuleId;
 use crate::smtp::reply;
 use crate::source;
+use place::{relay, url};
 use ranking::{Contest, Place};
 
 /// A sender whom no match with a sender is likely to mean.
@@ -291,6 +293,14 @@ impl Told<'_> {
             } else {
                 String::new()
             };
+            let target = match &backend.target {
+                Target::Http(http) => format!("POST {}", url(http)),
+                Target::Nats(nats) => {
+                    format!("published to stream {} of {}:{}", nats.stream, nats.host, nats.port)
+                }
+                Target::Smtp(server) => format!("relay smtp://{}", relay(server)),
+                Target::Lmtp(store) => format!("store lmtp://{}", relay(store)),
+            };
             row(out, "backend", format_args!("MailBackend {}, {target}{share}", backend.name))?;
         }
         Ok(())
@@ -308,7 +318,7 @@ impl Told<'_> {
             let why = match (place, first) {
                 (Place::Contender, None) => {
                     first = Some(line);
-                    self.outcome(line, decision)
+                    self.outcome(line, decision, key)
                 }
                 (Place::Contender, Some(winner)) => contest.difference(winner, line),
                 (Place::Out(why), _) => (*why).to_owned(),
@@ -340,13 +350,22 @@ impl Told<'_> {
     }
 
     /// What became of the recipient at the strongest match.
-    fn outcome(&self, line: &Line, decision: &Decision) -> String {
+    fn outcome(&self, line: &Line, decision: &Decision, key: &AddressKey) -> String {
         let listing = line.listing(self.index);
-        let usable = listing.is_some_and(|listing| recipient::usable(self.plan, listing.rule).is_some());
+        let usable = listing.and_then(|listing| recipient::usable(self.plan, listing.rule));
+        let delegation = self.plan.gateway.delegation(&key.domain);
+        let open_relay = delegation.zip(usable).is_some_and(|(delegation, (_, deliver))| {
+            recipient::is_open_relay(delegation, deliver, self.listener)
+        });
         match decision {
             Decision::Route { .. } => "takes it".to_owned(),
             Decision::Refuse(_) if ranking::is_unknown(line) => "might take it, but can't be read".to_owned(),
-            Decision::Refuse(_) if usable => "would take it, but its recipients list does not".to_owned(),
+            Decision::Refuse(_) if open_relay => {
+                "would take it, but relays to any domain only for listeners that require AUTH".to_owned()
+            }
+            Decision::Refuse(_) if usable.is_some() => {
+                "would take it, but its recipients list does not".to_owned()
+            }
             Decision::Refuse(_) => "would take it, but the rule can't be used".to_owned(),
         }
     }
@@ -360,13 +379,6 @@ fn tell_require(require: Require, out: &mut dyn Write) -> io::Result<()> {
         (true, true) => "a client that has signed in, inside TLS",
     };
     row(out, "requires", format_args!("{what}; others get {}", reply::NEEDS_AUTH.code()))
-}
-
-/// Port and path included.
-fn url(http: &Http) -> String {
-    let scheme = if http.https { "https" } else { "http" };
-    let host = if http.host.contains(':') { format!("[{}]", http.host) } else { http.host.clone() };
-    format!("{scheme}://{host}:{}{}", http.port, http.path)
 }
 
 fn row(out: &mut dyn Write, name: &str, value: impl fmt::Display) -> io::Result<()> {

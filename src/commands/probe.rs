@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::{Exit, Failure};
 use crate::cli::duration;
 use crate::client::smtp::{
-    Dialect, Envelope, Fault, Line, Login, Outcome, Reply, Script, Security, Server, Trust, converse,
+    Dialect, Envelope, Fault, Line, Login, Obstacle, Outcome, Reply, Script, Security, Target, Trust,
+    converse,
 };
 use crate::mail::{ForwardPath, Mailbox, ReversePath};
 use crate::plan::{Secret, shown};
@@ -97,10 +98,10 @@ fn place(text: &str) -> Result<Place, String> {
 
 /// Holds the conversation, and prints it.
 pub(super) async fn run(arguments: ProbeArgs) -> Result<Exit, Failure> {
-    let (server, script) = (server(&arguments)?, script(&arguments)?);
+    let (target, script) = (target(&arguments)?, script(&arguments)?);
     let mut transcript = Transcript { out: io::stdout(), failed: None };
     let deadline = Instant::now() + arguments.timeout;
-    let end = converse(&server, script, deadline, &mut |line| transcript.write(&line)).await;
+    let end = converse(&target, script, deadline, &mut |line| transcript.write(&line)).await;
     let (exit, verdict) = match &end {
         Ok(outcome) => (exit_of(outcome), told(outcome, &arguments)),
         Err(fault @ Fault::NotSmtp(_)) => (Exit::Protocol, format!("failed: {fault}")),
@@ -110,7 +111,7 @@ pub(super) async fn run(arguments: ProbeArgs) -> Result<Exit, Failure> {
     transcript.failed.map_or(Ok(exit), |error| Err(error.into()))
 }
 
-fn server(arguments: &ProbeArgs) -> Result<Server, Failure> {
+fn target(arguments: &ProbeArgs) -> Result<Target, Failure> {
     let trust = match &arguments.ca {
         Some(file) => Trust::Authorities(text_of(file)?),
         None if arguments.insecure => Trust::Anybody,
@@ -122,7 +123,7 @@ fn server(arguments: &ProbeArgs) -> Result<Server, Failure> {
         TlsMode::Implicit => Security::Implicit,
     };
     let Place { host, port } = &arguments.to;
-    Server::new((host, *port), security, &trust, arguments.server_name.as_deref())
+    Target::new((host, *port), security, &trust, arguments.server_name.as_deref())
         .map_err(|problem| Failure::Config(problem.to_owned()))
 }
 
@@ -193,23 +194,23 @@ fn text_of(file: &Path) -> Result<String, Failure> {
 
 fn exit_of(outcome: &Outcome) -> Exit {
     match outcome {
-        Outcome::Accepted(_) => Exit::Ok,
-        Outcome::Refused { reply, .. } if reply.code < 500 => Exit::Temporary,
-        Outcome::Refused { .. } => Exit::Failure,
-        Outcome::Unexpected { .. } | Outcome::NotOffered(_) => Exit::Protocol,
+        Ok(_) => Exit::Ok,
+        Err(Obstacle::Refused { reply, .. }) if reply.code < 500 => Exit::Temporary,
+        Err(Obstacle::Refused { .. }) => Exit::Failure,
+        Err(Obstacle::Unexpected { .. } | Obstacle::NotOffered(_)) => Exit::Protocol,
     }
 }
 
 fn told(outcome: &Outcome, arguments: &ProbeArgs) -> String {
     match outcome {
-        Outcome::Accepted(_) => match (&arguments.rcpt, arguments.message) {
+        Ok(_) => match (&arguments.rcpt, arguments.message) {
             (None, _) => "accepted: the listener answers".to_owned(),
             (Some(recipient), false) => format!("accepted: {recipient} is a recipient; nothing was sent"),
             (Some(recipient), true) => format!("accepted: the message for {recipient} is delivered"),
         },
-        Outcome::Refused { stage, reply } => format!("refused at {stage}: {}", Shown(reply)),
-        Outcome::Unexpected { stage, reply } => format!("failed: {stage} is answered {}", Shown(reply)),
-        Outcome::NotOffered(what) => format!("failed: the listener does not offer {what}"),
+        Err(Obstacle::Refused { stage, reply }) => format!("refused at {stage}: {}", Shown(reply)),
+        Err(Obstacle::Unexpected { stage, reply }) => format!("failed: {stage} is answered {}", Shown(reply)),
+        Err(Obstacle::NotOffered(what)) => format!("failed: the listener does not offer {what}"),
     }
 }
 

@@ -10,6 +10,7 @@ use super::gateway::Usable;
 use super::route::{Compiled, Match};
 use super::snapshot::Snapshot;
 use crate::api::listener::{AuthMode, Listener, TlsMode};
+use crate::api::route::{BackendRef, RouteRule};
 use crate::api::{ApiKind, MailBackend};
 use crate::mail::{AddressKey, Mailbox, ReversePath};
 use crate::plan::{ObjectName, Reason, Require, Rule, RuleState};
@@ -21,27 +22,31 @@ pub(super) fn mark_routed(
     rules: &[Arc<Rule>],
     compiled: &[Vec<Vec<Compiled>>],
 ) {
-    for index in routed(delegations, rules, compiled.iter().flatten().flatten()) {
+    for index in routed(delegations, rules, compiled.iter().flatten().flatten(), AuthMode::Require) {
         if let Some(written) = delegations.all.get_mut(index) {
             written.plan.routed = true;
         }
     }
 }
 
-/// The domains that a usable one of these rules takes recipients of, by their indices.
+/// The domains that a usable one of these rules takes recipients of, by their indices, on a listener of
+/// this mode: a relay takes none of `*` from clients that need not sign in.
 pub(super) fn routed<'a>(
     delegations: &Delegations,
     rules: &[Arc<Rule>],
     compiled: impl Iterator<Item = &'a Compiled>,
+    auth: AuthMode,
 ) -> BTreeSet<usize> {
     let mut routed = BTreeSet::new();
     for compiled in compiled {
         let Some(rule) = rules.get(compiled.rule.0 as usize) else { continue };
-        if matches!(rule.state, RuleState::Unusable) {
-            continue;
-        }
+        let RuleState::Usable(deliver) = &rule.state else { continue };
+        let closed = |domain: &DomainPattern| {
+            deliver.relays && auth != AuthMode::Require && *domain == DomainPattern::Any
+        };
         for domain in compiled.matches.iter().filter_map(|each| each.domain.as_ref()) {
             let open = delegations.open_to(domain, &rule.route.namespace);
+            let open = open.filter(|(_, written)| !closed(&written.plan.domain));
             routed.extend(open.map(|(index, _)| index));
         }
     }
@@ -106,10 +111,11 @@ pub(super) fn matches(
     (rules, backends): (&[Arc<Rule>], &HashMap<&ObjectName, &MailBackend>),
     findings: &mut Findings,
 ) {
-    let open_relay = relays(gateway, attached, backends);
+    let (open_relay, asked) = (open_relays(gateway, attached, backends), asked(attached, backends));
     for each in compiled.iter().flatten() {
         let Some(rule) = rules.get(each.rule.0 as usize) else { continue };
-        let unverified = matches!(&rule.state, RuleState::Usable(deliver) if deliver.recipients.is_none() && deliver.verification.is_none());
+        let unverified = matches!(&rule.state, RuleState::Usable(deliver) if deliver.recipients.is_none() && deliver.verification.is_none())
+            && !asked.contains(&rule.name);
         for matched in each.matches.iter() {
             if unverified && matched.is_catch_all() {
                 let message = "accepts mail for every recipient, those who don't exist too: give the rule a \
@@ -181,7 +187,7 @@ fn has_tls(listener: &Listener) -> bool {
 }
 
 /// The rules with a relay among their backends, where a listener of the route does not require AUTH.
-fn relays(
+fn open_relays(
     gateway: &Usable<'_>,
     attached: &Attached<'_>,
     backends: &HashMap<&ObjectName, &MailBackend>,
@@ -191,14 +197,23 @@ fn relays(
     if !listeners.into_iter().any(|(listener, by)| by.is_some() && open(listener)) {
         return BTreeSet::new();
     }
-    let is_relay = |namespace: Option<&str>, name: &str| {
-        let name = ObjectName::new(namespace.unwrap_or(&attached.name.namespace), name);
-        backends.get(&name).is_some_and(|backend| backend.spec.smtp.is_some() || backend.spec.lmtp.is_some())
+    let relays = |rule: &&RouteRule| {
+        rule.delivery.backend_refs.iter().any(|each| is_relay(attached.name, each, backends))
     };
-    let rules = attached.rules().iter().filter(|rule| {
-        rule.delivery.backend_refs.iter().any(|each| is_relay(each.namespace.as_deref(), &each.name))
-    });
-    rules.map(|rule| rule.name.clone()).collect()
+    attached.rules().iter().filter(relays).map(|rule| rule.name.clone()).collect()
+}
+
+/// The rules whose backends are all relays: these are asked about each recipient.
+fn asked(attached: &Attached<'_>, backends: &HashMap<&ObjectName, &MailBackend>) -> BTreeSet<String> {
+    let asks = |rule: &&RouteRule| {
+        rule.delivery.backend_refs.iter().all(|each| is_relay(attached.name, each, backends))
+    };
+    attached.rules().iter().filter(asks).map(|rule| rule.name.clone()).collect()
+}
+
+fn is_relay(route: &ObjectName, each: &BackendRef, backends: &HashMap<&ObjectName, &MailBackend>) -> bool {
+    let name = ObjectName::new(each.namespace.as_deref().unwrap_or(&route.namespace), &each.name);
+    backends.get(&name).is_some_and(|backend| backend.spec.smtp.is_some() || backend.spec.lmtp.is_some())
 }
 
 fn reaches_any(gateway: &Usable<'_>, matched: &Match, namespace: &str) -> bool {

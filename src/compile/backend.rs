@@ -22,16 +22,16 @@ use crate::smtp::reply::Enhanced;
 /// Standard Webhooks: a symmetric key has 24 to 64 octets.
 const SIGNING_KEY_OCTETS: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Reads every backend; `None` for one that can't be used.
+/// Reads every backend; `None` for one that can't be used. `hello` is who relays are told that we are.
 pub(super) fn read_all<'a>(
     snapshot: &'a Snapshot,
-    origin: Origin,
+    (origin, hello): (Origin, &str),
     faults: &Faults<'_>,
     findings: &mut Findings,
 ) -> HashMap<&'a ObjectName, Option<Arc<Backend>>> {
     let mut read = HashMap::new();
     for (name, backend) in snapshot.backends() {
-        let target = target(snapshot, origin, (name, backend), findings);
+        let target = target(snapshot, (origin, hello), (name, backend), findings);
         let sound = faults.of(ApiKind::Backend, name).is_empty();
         read.insert(name, target.filter(|_| sound).map(|target| Arc::new(plan(name, backend, target))));
     }
@@ -51,7 +51,8 @@ fn plan(name: &ObjectName, backend: &MailBackend, target: Target) -> Backend {
             open_for: spec.circuit.open_for.as_std(),
         },
         responses: responses(&spec.responses),
-        per_recipient_verdicts: spec.per_recipient_verdicts,
+        // RFC 2033 §4.2: over LMTP each recipient has its reply.
+        per_recipient_verdicts: spec.per_recipient_verdicts || spec.lmtp.is_some(),
         on_partial: match spec.on_partial {
             // Bounce is told as unsupported, so it comes no further.
             WrittenOnPartial::Single | WrittenOnPartial::Bounce => OnPartial::Single,
@@ -77,7 +78,7 @@ fn reply(text: &str) -> Option<Reply> {
 /// The destination; `None` where part of it can't be used.
 fn target(
     snapshot: &Snapshot,
-    origin: Origin,
+    (origin, hello): (Origin, &str),
     (name, backend): (&ObjectName, &MailBackend),
     findings: &mut Findings,
 ) -> Option<Target> {
@@ -85,6 +86,12 @@ fn target(
     let at = |field| (ApiKind::Backend, name, field);
     if let Some(nats) = &spec.nats {
         return Reader::new(snapshot, origin, at("spec.nats"), findings).nats(nats).map(Target::Nats);
+    }
+    if let Some(relay) = &spec.smtp {
+        return Reader::new(snapshot, origin, at("spec.smtp"), findings).smtp(relay, hello).map(Target::Smtp);
+    }
+    if let Some(store) = &spec.lmtp {
+        return Reader::new(snapshot, origin, at("spec.lmtp"), findings).lmtp(store, hello).map(Target::Lmtp);
     }
     http(Reader::new(snapshot, origin, at("spec.http"), findings), spec.http.as_ref()?).map(Target::Http)
 }

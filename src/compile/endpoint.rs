@@ -9,7 +9,7 @@ use super::findings::Findings;
 use super::reference::{Unresolved, secret_certificates, secret_identity};
 use super::snapshot::Snapshot;
 use crate::api::ApiKind;
-use crate::api::reference::ClientTls;
+use crate::api::reference::{CaSecretRef, ClientTls};
 use crate::plan::{Identity, ObjectName};
 
 /// Reads one endpoint, and reports what is wrong with it.
@@ -55,19 +55,28 @@ impl<'a, 'f> Reader<'a, 'f> {
     /// Whom it believes, and who it says it is.
     pub(super) fn trust(&mut self, tls: Option<&ClientTls>) -> Trust {
         let namespace = self.namespace();
-        let ca = tls.and_then(|tls| tls.ca_secret_ref.as_ref()).and_then(|ca| {
-            let found = secret_certificates(self.snapshot, namespace, &ca.name, &ca.key);
-            self.resolve("tls.caSecretRef", found)
-        });
+        let ca = self.authorities("tls.caSecretRef", tls.and_then(|tls| tls.ca_secret_ref.as_ref()));
         let identity = tls.and_then(|tls| tls.client_certificate_ref.as_ref()).and_then(|secret| {
             let found = secret_identity(self.snapshot, namespace, &secret.name);
             self.resolve("tls.clientCertificateRef", found)
         });
         Trust {
-            ca: ca.map(|pem| pem.as_str().into()),
+            ca,
             server_name: tls.and_then(|tls| tls.server_name.clone()),
             identity: identity.map(Into::into),
         }
+    }
+
+    /// PEM of the certificates that a field refers to.
+    pub(super) fn authorities(&mut self, field: &str, ca: Option<&CaSecretRef>) -> Option<Arc<str>> {
+        let ca = ca?;
+        let found = secret_certificates(self.snapshot, self.namespace(), &ca.name, &ca.key);
+        Some(self.resolve(field, found)?.as_str().into())
+    }
+
+    /// Whether a loopback address may be a target.
+    pub(super) fn allows_loopback(&self) -> bool {
+        self.origin == Origin::Files
     }
 
     /// What was read, unless anything of it, now or before, can't be used.

@@ -2,7 +2,6 @@
 
 use http::Uri;
 
-use super::Origin;
 use super::endpoint::{Reader, Trust, permitted};
 use super::reference::{Unresolved, secret_line, service_host};
 use crate::api::backend::HttpAuth;
@@ -24,7 +23,7 @@ impl<'a> Reader<'a, '_> {
         let auth = written.auth.as_ref().and_then(|auth| self.auth(auth));
         let Trust { ca, server_name, identity } = self.trust(written.tls.as_ref());
         let Address { https, host, port, path } = self.address(written)?;
-        let allow_loopback = self.origin == Origin::Files;
+        let allow_loopback = self.allows_loopback();
         self.finish(Http {
             https,
             host,
@@ -38,6 +37,11 @@ impl<'a> Reader<'a, '_> {
             identity,
             allow_loopback,
         })
+    }
+
+    /// Whether a loopback address may be a target.
+    pub(super) fn allows_loopback(&self) -> bool {
+        self.origin == Origin::Files
     }
 
     fn auth(&mut self, auth: &HttpAuth) -> Option<Auth> {

@@ -13,7 +13,7 @@
 //! | `connection` | who may connect to a listener |
 //! | `tls`, `auth` | certificates of listeners, who may sign in |
 //! | `backend`, `verification` | destinations and callouts |
-//! | `endpoint`, `http`, `nats` | the servers that these are, with their secrets |
+//! | `endpoint`, `http`, `nats`, `relay` | the servers that these are, with their secrets |
 //! | `policy`, `recipients` | which policy holds for a rule; lists |
 //! | `attach`, `route`, `backend_ref`, `table` | routes to listeners, rules, precedence |
 //! | `advice` | warnings |
@@ -47,6 +47,7 @@ mod policy;
 mod recipients;
 mod reference;
 mod refers;
+mod relay;
 mod route;
 mod select;
 mod snapshot;
@@ -67,6 +68,7 @@ pub use snapshot::{Duplicate, Snapshot};
 pub use standing::{Hold, Opening, RouteStanding, RuleStanding, Standings};
 
 use crate::api::ApiKind;
+use crate::mail::address::fold_domain;
 use crate::plan::{Backend, Finding, Listener, ObjectName, Plan, Reason, Rule, RuleState, Weighted};
 use crate::route::Table;
 use attach::Attached;
@@ -107,9 +109,10 @@ pub struct Compiled {
 pub fn compile(snapshot: &Snapshot, gateway: &ObjectName, origin: Origin) -> Compiled {
     let mut findings = Findings::default();
     let faults = Faults::inspect(snapshot, &mut findings);
-    let called = Called::read(snapshot, origin, &faults, &mut findings);
-    advice::unused_backends(snapshot, &mut findings);
     let written = snapshot.gateway(gateway);
+    let hello = written.and_then(|written| fold_domain(&written.spec.hostname)).unwrap_or_default();
+    let called = Called::read(snapshot, (origin, &hello), &faults, &mut findings);
+    advice::unused_backends(snapshot, &mut findings);
     if written.is_none() && snapshot.problem(ApiKind::Gateway, gateway).is_none() {
         let message = "there is no such gateway";
         findings.report((ApiKind::Gateway, gateway), Reason::Invalid, "", message);
@@ -137,7 +140,7 @@ struct About<'a> {
 pub fn inspect(snapshot: &Snapshot, origin: Origin) -> Vec<Finding> {
     let mut findings = Findings::default();
     let faults = Faults::inspect(snapshot, &mut findings);
-    Called::read(snapshot, origin, &faults, &mut findings);
+    Called::read(snapshot, (origin, ""), &faults, &mut findings);
     advice::unused_backends(snapshot, &mut findings);
     findings.finish()
 }
@@ -161,9 +164,15 @@ struct Called<'a> {
 }
 
 impl<'a> Called<'a> {
-    fn read(snapshot: &'a Snapshot, origin: Origin, faults: &Faults<'_>, findings: &mut Findings) -> Self {
+    /// `hello` is who relays are told that we are.
+    fn read(
+        snapshot: &'a Snapshot,
+        (origin, hello): (Origin, &str),
+        faults: &Faults<'_>,
+        findings: &mut Findings,
+    ) -> Self {
         Self {
-            backends: backend::read_all(snapshot, origin, faults, findings),
+            backends: backend::read_all(snapshot, (origin, hello), faults, findings),
             verifications: verification::read_all(snapshot, origin, faults, findings),
         }
     }
@@ -212,7 +221,7 @@ fn assemble<'a>(
     let listeners = gateway.spec.listeners.iter().enumerate().filter(|(index, _)| gateway.opens[*index]);
     let listeners = listeners.map(|(index, listener)| {
         let here = || here(attached, &compiled, (index, classes.of[index]));
-        let routed = advice::routed(&gateway.delegations, &rules, here());
+        let routed = advice::routed(&gateway.delegations, &rules, here(), defaults::auth_mode(listener));
         let routed = routed.into_iter().filter_map(|index| gateway.delegations.all.get(index));
         let routed = routed.map(|written| written.plan.domain.clone()).collect();
         let bytes = message_bytes(&rules, here());

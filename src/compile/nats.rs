@@ -2,7 +2,6 @@
 
 use http::Uri;
 
-use super::Origin;
 use super::endpoint::{Reader, Trust, permitted};
 use super::reference::{Unresolved, secret_key, secret_line};
 use crate::api::broker::NatsBackend;
@@ -32,7 +31,7 @@ impl Reader<'_, '_> {
         let address = address.and_then(|address| permitted(&address.host, self.origin).map(|()| address));
         let address = self.resolve("url", address.map_err(|message| invalid(message.to_owned())));
         let (Address { tls, host, port }, subject) = (address?, subject?);
-        let allow_loopback = self.origin == Origin::Files;
+        let allow_loopback = self.allows_loopback();
         self.finish(Nats {
             host,
             port,

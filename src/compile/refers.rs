@@ -5,7 +5,7 @@ use super::nats;
 use super::reference::service_of;
 use crate::api::backend::HttpAuth;
 use crate::api::broker::NatsBackend;
-use crate::api::reference::{ClientTls, ServiceRef};
+use crate::api::reference::{CaSecretRef, ClientTls, LocalRef, ServiceRef};
 use crate::api::{ApiKind, MailBackendSpec, MailGatewaySpec, Object, RecipientPolicySpec};
 
 /// A Secret, a ConfigMap or a Service that an object names.
@@ -81,6 +81,12 @@ impl<'a> Named<'a> {
         if let Some(nats) = &spec.nats {
             self.nats(namespace, nats);
         }
+        if let Some(relay) = &spec.smtp {
+            self.relay(&relay.ca_secret_ref, &relay.auth_secret_ref);
+        }
+        if let Some(store) = &spec.lmtp {
+            self.relay(&store.ca_secret_ref, &None);
+        }
         let Some(http) = &spec.http else { return };
         self.endpoint(&http.service, &http.auth, &http.tls);
         for secret in http.signing.iter().flat_map(|signing| &signing.secret_refs) {
@@ -101,6 +107,16 @@ impl<'a> Named<'a> {
 
     fn service(&mut self, name: &'a str) {
         self.all.push(Reference { kind: ApiKind::Service, name, key: Key::All });
+    }
+
+    fn relay(&mut self, ca: &'a Option<CaSecretRef>, auth: &'a Option<LocalRef>) {
+        if let Some(ca) = ca {
+            self.secret(&ca.name, &ca.key);
+        }
+        if let Some(auth) = auth {
+            self.secret(&auth.name, "username");
+            self.secret(&auth.name, "password");
+        }
     }
 
     fn policy(&mut self, spec: &'a RecipientPolicySpec) {

@@ -275,6 +275,7 @@ impl<'a> Rules<'a, '_> {
         let delivery = &rule.delivery;
         RuleState::Usable(Deliver {
             backends: backends.iter().map(|(backend, weight)| self.weighted(backend, *weight)).collect(),
+            relays: backends.iter().any(|(backend, _)| backend.target.is_relay()),
             timeouts: Timeouts {
                 total: delivery.timeouts.total.as_std(),
                 connect: delivery.timeouts.connect.min(delivery.timeouts.total).as_std(),

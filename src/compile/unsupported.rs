@@ -74,11 +74,9 @@ impl Asked {
             (spec.kafka.is_some(), "spec.kafka"),
             (spec.amqp.is_some(), "spec.amqp"),
             (spec.redis.is_some(), "spec.redis"),
-            (spec.smtp.is_some(), "spec.smtp"),
-            (spec.lmtp.is_some(), "spec.lmtp"),
         ];
         for (asked, field) in kinds {
-            self.when(asked, field, &format!("use an http backend; {until}"));
+            self.when(asked, field, &format!("use an http, smtp or lmtp backend; {until}"));
         }
         if let Some(http) = &spec.http {
             let format = !matches!(http.format, HttpFormat::CloudEvent | HttpFormat::CloudEventStructured);

@@ -71,9 +71,11 @@ fn envelope(sender: &[u8], recipient: &[u8], flags: u8) -> Envelope {
     let mailbox = |text: &[u8]| Mailbox::parse(text, true).ok();
     let original = mailbox(recipient).map_or(ForwardPath::Postmaster, ForwardPath::Mailbox);
     let rewritten = mailbox(b"postmaster@example.org").into_iter();
-    let recipients = rewritten.map(|rewritten| Recipient { original: original.clone(), rewritten }).collect();
+    let recipients = rewritten
+        .map(|rewritten| Recipient { original: original.clone(), rewritten, dsn: Default::default() })
+        .collect();
     let reverse_path = mailbox(sender).map_or(ReversePath::Null, ReversePath::Mailbox);
-    Envelope { reverse_path, recipients, body_type: BodyType::default(), smtputf8 }
+    Envelope { reverse_path, recipients, body_type: BodyType::default(), smtputf8, dsn: Default::default() }
 }
 
 /// Lines end in CRLF, hold no other control character and keep their length; they are fields that only

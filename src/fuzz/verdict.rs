@@ -140,12 +140,17 @@ fn envelope(choice: u8) -> Envelope {
     };
     let recipient = |address: &&str| {
         let mailbox = Mailbox::parse(address.as_bytes(), true).ok()?;
-        Some(Recipient { original: ForwardPath::Mailbox(mailbox.clone()), rewritten: mailbox })
+        Some(Recipient {
+            original: ForwardPath::Mailbox(mailbox.clone()),
+            rewritten: mailbox,
+            dsn: Default::default(),
+        })
     };
     Envelope {
         reverse_path: ReversePath::Null,
         recipients: addresses.iter().filter_map(recipient).collect(),
         body_type: BodyType::default(),
         smtputf8: choice & 4 > 0,
+        dsn: Default::default(),
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::address::{ForwardPath, Host, Mailbox, ReversePath};
+use super::dsn::{RecipientDsn, SenderDsn};
 
 /// MAIL's `BODY=` (RFC 6152, RFC 3030).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +73,8 @@ pub struct Recipient {
     pub original: ForwardPath,
     /// What the backend is told: the same, unless a rule or the postmaster setting rewrote it.
     pub rewritten: Mailbox,
+    /// What RCPT asked of notifications.
+    pub dsn: RecipientDsn,
 }
 
 /// A transaction's envelope at the moment the message is complete.
@@ -85,4 +88,6 @@ pub struct Envelope {
     pub body_type: BodyType,
     /// Whether MAIL had SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
+    /// What MAIL asked of notifications.
+    pub dsn: SenderDsn,
 }

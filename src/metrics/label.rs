@@ -109,11 +109,15 @@ pub enum RecipientReason {
     TlsRequired,
     /// A policy requires the client to sign in.
     AuthRequired,
+    /// The relay has refused it, for good or for now.
+    Relay,
+    /// The relay has no say: it can't be reached, or does not let us in.
+    RelayFailed,
 }
 
 impl RecipientReason {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Ok,
         Self::NoSuchRecipient,
         Self::NotOurs,
@@ -130,6 +134,8 @@ impl RecipientReason {
         Self::NoMemory,
         Self::TlsRequired,
         Self::AuthRequired,
+        Self::Relay,
+        Self::RelayFailed,
     ];
 
     /// The label value.
@@ -151,6 +157,8 @@ impl RecipientReason {
             Self::NoMemory => "no_memory",
             Self::TlsRequired => "tls_required",
             Self::AuthRequired => "auth_required",
+            Self::Relay => "relay",
+            Self::RelayFailed => "relay_failed",
         }
     }
 }

@@ -119,8 +119,7 @@ impl Session {
 
     /// The reply to MAIL where the client has yet to sign in.
     pub(super) fn needs_auth(&self, listener: &Listener) -> Option<Reply> {
-        let required = listener.auth.as_ref().is_some_and(|auth| auth.required);
-        if !required || self.peer.login().is_some() {
+        if !listener.requires_auth() || self.peer.login().is_some() {
             return None;
         }
         Some(if self.mechanisms(listener).is_empty() { reply::NEEDS_TLS } else { reply::NEEDS_AUTH })

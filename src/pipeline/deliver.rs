@@ -9,14 +9,14 @@ use super::outcome::{self, Telling, Told};
 use super::recipient;
 use super::session::Session;
 use super::transaction::Transaction;
-use crate::backend::{Cause, Delivery, Live, Outcome, SessionFacts};
+use crate::backend::{Cause, Conversation, Delivery, Live, Outcome, SessionFacts, Share};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
-use crate::mail::{Envelope, Greeting, GreetingName, Protocol, Recipient, TransactionId};
-use crate::plan::{Deliver, Rule};
+use crate::mail::{Greeting, GreetingName, Protocol, Recipient, TransactionId};
+use crate::plan::{Deliver, Profile, Rule};
 use crate::smtp::Answer;
 use crate::smtp::reply::{self, Reply};
-use crate::stamp::{Stamping, dedupe};
+use crate::stamp::{self, Stamping, dedupe};
 use crate::telemetry;
 
 /// Received fields from which on a message is taken to loop (RFC 5321 §6.3: "at least 100").
@@ -59,6 +59,8 @@ impl Session {
         moment: &Moment,
     ) -> Result<Prepared<'a>, Reply> {
         let recipients = std::mem::take(&mut transaction.recipients);
+        let conversation = transaction.group.as_mut().and_then(|group| group.conversation.take());
+        let transaction = &*transaction;
         let serving = &transaction.serving;
         let header = Header::read(message, &serving.plan.gateway.hostname);
         if header.received >= MAX_RECEIVED || header.received_here >= MAX_RECEIVED_HERE {
@@ -68,12 +70,12 @@ impl Session {
         let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
         let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
         let delivery = self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message));
-        Ok(Prepared { rule, live, delivery, telling: transaction.telling() })
+        Ok(Prepared { rule, live, delivery, conversation, telling: transaction.telling() })
     }
 
     async fn deliver(&self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
-        let Prepared { rule, live, delivery, telling } = prepared;
-        let told = hand_over(live, &delivery, telling).await;
+        let Prepared { rule, live, delivery, conversation, telling } = prepared;
+        let told = hand_over(live, &delivery, conversation, telling).await;
         self.door.metrics.message(&rule.route_label, told.outcome);
         tracing::info!(
             id = %delivery.id, client = %self.peer.client.address, listener = &*self.door.listener,
@@ -95,12 +97,7 @@ impl Session {
     ) -> Delivery {
         let gateway = &transaction.serving.plan.gateway;
         let session = self.facts();
-        let envelope = Envelope {
-            reverse_path: transaction.sender.reverse_path.clone(),
-            recipients,
-            body_type: transaction.sender.body_type,
-            smtputf8: transaction.sender.smtputf8,
-        };
+        let envelope = transaction.envelope(recipients);
         let stamping = Stamping {
             hostname: &gateway.hostname,
             client: session.client.address,
@@ -112,7 +109,7 @@ impl Session {
             received_at: moment.received_at,
             envelope: &envelope,
             header,
-            options: gateway.stamp,
+            options: stamped(transaction, gateway.stamp),
         };
         let stamped = stamping.stamp(message);
         let dedupe_key = dedupe::key(&rule.group, &envelope, header, message, moment.id);
@@ -155,6 +152,8 @@ struct Prepared<'a> {
     rule: &'a Rule,
     live: &'a Live,
     delivery: Delivery,
+    /// With a relay that has taken the recipients.
+    conversation: Option<Box<Conversation>>,
     telling: Telling,
 }
 
@@ -170,9 +169,32 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-async fn hand_over(live: &Live, delivery: &Delivery, telling: Telling) -> Told {
+/// RFC 5321 §4.4: the return path is added where a message leaves the world of SMTP, which a relay is part
+/// of; and §6.4, RFC 6409 §8: what is missing in a message is added for those who submit it, not on its way.
+fn stamped(transaction: &Transaction, options: stamp::Options) -> stamp::Options {
+    if transaction.target().is_none_or(|target| !target.is_relay()) {
+        return options;
+    }
+    let submitted = transaction.listener.profile == Profile::Submission;
+    let (message_id, date) = (options.message_id && submitted, options.date && submitted);
+    stamp::Options { return_path: false, message_id, date }
+}
+
+async fn hand_over(
+    live: &Live,
+    delivery: &Delivery,
+    conversation: Option<Box<Conversation>>,
+    telling: Telling,
+) -> Told {
     let span = telemetry::delivery_span(delivery, live.backend());
-    let outcomes = live.deliver(delivery).instrument(span).await;
+    let share = match telling {
+        Telling::Once => Share::All,
+        Telling::Each => Share::Each,
+    };
+    let outcomes = match conversation {
+        Some(conversation) => live.conclude(*conversation, delivery, share).instrument(span).await,
+        None => live.deliver(delivery).instrument(span).await,
+    };
     if let Some(Err(failure)) = outcomes.iter().find(|outcome: &&Outcome| outcome.is_err()) {
         let (id, backend, cause) = (delivery.id, &live.backend().label, failure.cause);
         let detail = &*failure.detail;

@@ -91,7 +91,8 @@ fn delivered(receipt: &Receipt, id: TransactionId) -> Reply {
     }
 }
 
-fn failed(failure: &Failure) -> Reply {
+/// The reply that says why a backend does not have a message, or does not take a recipient.
+pub(super) fn failed(failure: &Failure) -> Reply {
     let own = failure.reply.as_ref().filter(|reply| reply.class() != Class::Positive);
     if let Some(reply) = own {
         return reply.clone();

@@ -4,8 +4,8 @@
 
 use crate::mail::{ForwardPath, Mailbox, ReversePath};
 use crate::metrics::RecipientReason;
-use crate::plan::{Deliver, Listener, Plan, Require, Rule, RuleState};
-use crate::route::{Found, RuleId};
+use crate::plan::{Delegation, Deliver, Listener, Plan, Require, Rule, RuleState};
+use crate::route::{DomainPattern, Found, RuleId};
 use crate::smtp::reply::{self, Reply};
 
 /// What is decided of one recipient, apart from the transaction it is part of.
@@ -98,6 +98,9 @@ fn find(
         Found::Nothing => return Err(MISCONFIGURED),
     };
     let deliver = usable(plan, rule).ok_or(MISCONFIGURED)?.1;
+    if is_open_relay(delegation, deliver, listener) {
+        return Err(MISCONFIGURED);
+    }
     // Before any list: who may not send mail here needs not know who exists.
     unmet(deliver.require, asking.done).map_or(Ok(()), Err)?;
     let listed = deliver.recipients.as_ref().is_none_or(|list| list.admits(&key));
@@ -106,6 +109,11 @@ fn find(
         (false, true) => Err(MISCONFIGURED),
         (false, false) => Err(UNKNOWN),
     }
+}
+
+/// Whether anyone could send mail to anyone: never, since such a rule is as good as unusable there.
+pub fn is_open_relay(delegation: &Delegation, deliver: &Deliver, listener: &Listener) -> bool {
+    deliver.relays && delegation.domain == DomainPattern::Any && !listener.requires_auth()
 }
 
 /// What is required and not done. STARTTLS first: AUTH may be offered only behind it.

@@ -147,25 +147,26 @@ impl Session {
         }
     }
 
-    /// Answers for a recipient; `None` where it has to be verified first, see [`Self::verified`].
+    /// Answers for a recipient; `None` where somebody has to be asked first, see [`Self::verified`].
     pub fn recipient(&mut self, recipient: smtp::Recipient) -> Option<Answered> {
         let taken = match &mut self.transaction {
-            Some(transaction) => {
-                transaction.recipient(recipient.forward_path, &self.peer, &self.door.metrics)
-            }
+            Some(transaction) => transaction.recipient(recipient, &self.peer, &self.door.metrics),
             None => Err(no_sender()),
         };
         match taken {
-            Ok(Taken::Unverified) => None,
+            Ok(Taken::Asked) => None,
             Ok(Taken::Joined) => Some(self.count_recipient(Ok(()))),
             Err(refusal) => Some(self.count_recipient(Err(refusal))),
         }
     }
 
-    /// Answers for the recipient that has to be verified. It takes as long as the service that knows
-    /// takes to answer; what it has said before is known at once.
+    /// Answers for the recipient that somebody has to be asked about. It takes as long as the service that
+    /// knows takes to answer, whose earlier answers are known at once, and then the relay.
     pub async fn verified(&mut self) -> Answered {
-        let taken = self.verify().await;
+        let mut taken = self.verify().await;
+        if let (Ok(()), Some(transaction)) = (&taken, &mut self.transaction) {
+            taken = transaction.ask_relay().await;
+        }
         self.count_recipient(taken)
     }
 

@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::budget::{Budget, Held};
-use super::outcome::Telling;
+use super::outcome::{self, Telling};
 use super::peer::Peer;
 use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
 use super::submission;
-use crate::backend::{DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
+use crate::backend::{Cause, Conversation, DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::lookup::Verifier;
-use crate::mail::{AddressKey, Body, ForwardPath, Mailbox, Recipient, ReversePath};
+use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Recipient, ReversePath};
 use crate::metrics::{ListenerMetrics, RecipientReason};
-use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Weighted};
+use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Target, Weighted};
 use crate::route::RuleId;
-use crate::smtp::{Reply, Sender, reply};
+use crate::smtp::{self, Reply, Sender, reply};
+use crate::telemetry;
 
 /// From MAIL to the reply.
 #[derive(Debug)]
@@ -31,8 +33,12 @@ pub(super) struct Transaction {
     pub(super) recipients: Vec<Recipient>,
     pub(super) group: Option<Group>,
     pub(super) body: Body,
-    /// The recipient that is about to be verified.
+    /// The recipient that somebody has to be asked about.
     pub(super) candidate: Option<Box<Candidate>>,
+    /// A conversation with a backend that has taken none of the recipients so far.
+    spare: Option<(BackendId, Box<Conversation>)>,
+    /// The rule by which the sender was counted: a transaction counts once.
+    counted: Option<RuleId>,
     held: Held,
     /// How much longer it may wait for the byte budget, all waits together.
     patience: Duration,
@@ -50,6 +56,8 @@ const WIDEST: usize = 5;
 pub(super) struct Group {
     pub(super) rule: RuleId,
     pub(super) backend: BackendId,
+    /// With a relay, beside that of the sender.
+    pub(super) conversation: Option<Box<Conversation>>,
     /// A place in the backend's circuit; released when the transaction ends, however it ends.
     _slot: Slot,
 }
@@ -57,7 +65,7 @@ pub(super) struct Group {
 /// A recipient that a rule takes, and that is not part of the transaction yet.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    path: ForwardPath,
+    asked: smtp::Recipient,
     rule: RuleId,
     rewritten: Mailbox,
 }
@@ -67,8 +75,8 @@ pub(super) struct Candidate {
 pub(super) enum Taken {
     /// It is part of the transaction.
     Joined,
-    /// It is the candidate.
-    Unverified,
+    /// It is the candidate: whether it exists has to be asked of others.
+    Asked,
 }
 
 impl Transaction {
@@ -87,31 +95,35 @@ impl Transaction {
             group: None,
             body: Body::new(),
             candidate: None,
+            spare: None,
+            counted: None,
             held,
             patience: MEMORY_PATIENCE,
             octets,
         }
     }
 
-    /// Takes a recipient into the transaction, or says why not. One that has to be verified becomes
-    /// the candidate; [`Self::join`] takes it afterwards.
+    /// Takes a recipient into the transaction, or says why not. One that somebody has to be asked about, a
+    /// service or a relay, becomes the candidate; [`Self::join`] takes it afterwards, and then
+    /// [`Self::ask_relay`] keeps it or not.
     ///
     /// Lists come first, and so does what the transaction holds already; what only a recipient that
     /// exists may cost (the backend's slot, the sender's rate) comes last. Postmaster is not asked
     /// about (RFC 5321 §4.5.1).
     pub(super) fn recipient(
         &mut self,
-        path: ForwardPath,
+        asked: smtp::Recipient,
         peer: &Peer,
         metrics: &ListenerMetrics,
     ) -> Result<Taken, Refusal> {
         if self.listener.profile == Profile::Submission
-            && let Some(reply) = submission::refuse_recipient(&path)
+            && let Some(reply) = submission::refuse_recipient(&asked.forward_path)
         {
             return Err(Refusal::new(reply, RecipientReason::Syntax));
         }
         let asking = Asking { sender: &self.sender.reverse_path, done: peer.done() };
-        let decision = recipient::decide(&self.serving.plan, &self.listener, &path, asking);
+        let path = &asked.forward_path;
+        let decision = recipient::decide(&self.serving.plan, &self.listener, path, asking);
         let (rule, rewritten) = match decision {
             Decision::Route { rule, rewritten } => (rule, rewritten),
             Decision::Refuse(refusal) => return Err(refusal),
@@ -119,10 +131,11 @@ impl Transaction {
         if let Some(group) = &self.group {
             self.joins(group, rule, &rewritten)?;
         }
-        let candidate = Candidate { path, rule, rewritten };
-        if self.verifier(&candidate)?.is_some() {
+        let candidate = Candidate { asked, rule, rewritten };
+        let (_, deliver) = self.usable(rule)?;
+        if deliver.relays || self.verifier(&candidate)?.is_some() {
             self.candidate = Some(Box::new(candidate));
-            return Ok(Taken::Unverified);
+            return Ok(Taken::Asked);
         }
         self.join(candidate, peer, metrics).map(|()| Taken::Joined)
     }
@@ -133,7 +146,8 @@ impl Transaction {
         candidate: &Candidate,
     ) -> Result<Option<(Arc<Verifier>, AddressKey)>, Refusal> {
         let (_, deliver) = self.usable(candidate.rule)?;
-        let (Some(id), ForwardPath::Mailbox(mailbox)) = (deliver.verification, &candidate.path) else {
+        let (Some(id), ForwardPath::Mailbox(mailbox)) = (deliver.verification, &candidate.asked.forward_path)
+        else {
             return Ok(None);
         };
         if mailbox.is_postmaster() {
@@ -150,27 +164,67 @@ impl Transaction {
         peer: &Peer,
         metrics: &ListenerMetrics,
     ) -> Result<(), Refusal> {
-        let Candidate { path, rule, rewritten } = candidate;
+        let Candidate { asked: smtp::Recipient { forward_path: path, dsn }, rule, rewritten } = candidate;
         let opened = match &self.group {
             Some(group) => self.joins(group, rule, &rewritten).map(|()| None)?,
             None => Some(self.open_group(rule, &rewritten, peer, metrics)?),
         };
         self.octets += path.len() + rewritten.len() + 2;
-        self.recipients.push(Recipient { original: path, rewritten });
-        if self.over_header_cap() {
-            self.recipients.pop();
-            return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::HeaderCap));
-        }
+        self.recipients.push(Recipient { original: path, rewritten, dsn });
         if opened.is_some() {
             self.group = opened;
         }
+        if self.over_header_cap() {
+            self.part();
+            return Err(Refusal::new(reply::TOO_MANY_RECIPIENTS, RecipientReason::HeaderCap));
+        }
         Ok(())
+    }
+
+    /// Asks the relay about the recipient that has just joined, where its backend is one. Refused, it
+    /// parts again.
+    pub(super) async fn ask_relay(&mut self) -> Result<(), Refusal> {
+        let Some(group) = &mut self.group else { return Ok(()) };
+        let (Some(conversation), Some(recipient)) = (&mut group.conversation, self.recipients.last()) else {
+            return Ok(());
+        };
+        let live = self.serving.backend(group.backend).ok_or_else(misconfigured)?;
+        let span = telemetry::relay_span(live.backend());
+        let asked = live.recipient(conversation, recipient.clone()).instrument(span).await;
+        let Err(failure) = asked else { return Ok(()) };
+        let (backend, cause, detail) = (&live.backend().label, failure.cause, &*failure.detail);
+        let reason = if cause == Cause::Verdict {
+            tracing::debug!(%backend, detail, "recipient not accepted by the relay");
+            RecipientReason::Relay
+        } else {
+            tracing::warn!(%backend, cause = cause.as_str(), detail, "recipient can't be asked about");
+            RecipientReason::RelayFailed
+        };
+        self.part();
+        Err(Refusal::new(outcome::failed(&failure).without_closing(), reason))
+    }
+
+    /// The last recipient is none after all. With the last of them the group goes; what was said to a relay
+    /// by then holds for the next recipient too.
+    fn part(&mut self) {
+        self.recipients.pop();
+        if self.recipients.is_empty()
+            && let Some(group) = self.group.take()
+        {
+            self.spare = group.conversation.map(|conversation| (group.backend, conversation));
+        }
     }
 
     /// How the client is told of its recipients.
     pub(super) fn telling(&self) -> Telling {
         let each = self.listener.profile == Profile::Lmtp || self.sender.prdr;
         if each { Telling::Each } else { Telling::Once }
+    }
+
+    /// What the group's backend is.
+    pub(super) fn target(&self) -> Option<&Target> {
+        let group = self.group.as_ref()?;
+        self.serving.backend(group.backend).map(|live| &live.backend().target)
     }
 
     /// The route that the accepted recipients belong to, for counting.
@@ -182,7 +236,9 @@ impl Transaction {
     /// Whether the envelope takes more of the event's headers than it may. Counted exactly only where
     /// that may be: an octet of an address takes at most [`WIDEST`].
     fn over_header_cap(&self) -> bool {
-        self.octets * WIDEST > DEFAULT_ENVELOPE_OCTETS
+        let relayed = self.group.as_ref().is_some_and(|group| group.conversation.is_some());
+        !relayed
+            && self.octets * WIDEST > DEFAULT_ENVELOPE_OCTETS
             && envelope_octets(&self.sender.reverse_path, self.recipients.iter()) > DEFAULT_ENVELOPE_OCTETS
     }
 
@@ -211,15 +267,16 @@ impl Transaction {
     }
 
     fn open_group(
-        &self,
+        &mut self,
         rule: RuleId,
         first: &Mailbox,
         peer: &Peer,
         metrics: &ListenerMetrics,
     ) -> Result<Group, Refusal> {
-        let (_, deliver) = self.usable(rule)?;
+        let serving = Arc::clone(&self.serving);
+        let (_, deliver) = recipient::usable(&serving.plan, rule).ok_or_else(misconfigured)?;
         let weighted = choose(&deliver.backends, &self.sender.reverse_path, first);
-        let live = weighted.and_then(|backend| Some((backend, self.serving.backend(backend)?)));
+        let live = weighted.and_then(|backend| Some((backend, serving.backend(backend)?)));
         let (backend, live) = live.ok_or_else(misconfigured)?;
         let most = deliver.max_message_bytes.min(live.max_message_bytes());
         if self.sender.size.is_some_and(|size| size > most) {
@@ -230,10 +287,27 @@ impl Transaction {
         };
         let login = peer.login().map(|login| &**login);
         let who = (login, &self.sender.reverse_path, peer.client.address);
-        if !self.serving.counts().may_send(&deliver.sender_rates, who, metrics) {
+        if self.counted != Some(rule) && !serving.counts().may_send(&deliver.sender_rates, who, metrics) {
             return Err(Refusal::new(reply::TOO_MANY_MESSAGES_FROM_SENDER, RecipientReason::Rate));
         }
-        Ok(Group { rule, backend, _slot: slot })
+        self.counted = Some(rule);
+        let spare = self.spare.take().filter(|(spare, _)| *spare == backend);
+        let conversation = match spare {
+            Some((_, conversation)) => Some(conversation),
+            None => live.conversation(self.envelope(Vec::new()), self.sender.size, deliver).map(Box::new),
+        };
+        Ok(Group { rule, backend, conversation, _slot: slot })
+    }
+
+    /// What a backend is told of the sender, and of recipients.
+    pub(super) fn envelope(&self, recipients: Vec<Recipient>) -> Envelope {
+        Envelope {
+            reverse_path: self.sender.reverse_path.clone(),
+            recipients,
+            body_type: self.sender.body_type,
+            smtputf8: self.sender.smtputf8,
+            dsn: self.sender.dsn.clone(),
+        }
     }
 
     fn usable(&self, rule: RuleId) -> Result<(&crate::plan::Rule, &Deliver), Refusal> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use super::{Nats, ObjectName};
+use super::{Nats, ObjectName, Relay};
 use crate::smtp::Reply;
 
 /// Index of a backend in the plan.
@@ -46,6 +46,10 @@ pub enum Target {
     Http(Http),
     /// NATS JetStream.
     Nats(Nats),
+    /// A mail server.
+    Smtp(Relay),
+    /// A mail store.
+    Lmtp(Relay),
 }
 
 impl Target {
@@ -54,6 +58,17 @@ impl Target {
         match self {
             Self::Http(_) => "http",
             Self::Nats(_) => "nats",
+            Self::Smtp(_) => "smtp",
+            Self::Lmtp(_) => "lmtp",
+        }
+    }
+
+    /// Whether mail goes on from there, so that no delivery ends here (RFC 5321 §3.6.2), and whether each
+    /// recipient is asked about before it is taken.
+    pub fn is_relay(&self) -> bool {
+        match self {
+            Self::Smtp(_) | Self::Lmtp(_) => true,
+            Self::Http(_) | Self::Nats(_) => false,
         }
     }
 }

@@ -62,6 +62,13 @@ pub struct Listener {
     pub routed: BTreeSet<DomainPattern>,
 }
 
+impl Listener {
+    /// Whether mail is only taken from clients that have signed in.
+    pub fn requires_auth(&self) -> bool {
+        self.auth.as_ref().is_some_and(|auth| auth.required)
+    }
+}
+
 /// Who may connect. Others get `554 5.7.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {

@@ -35,6 +35,9 @@ pub enum RuleState {
 pub struct Deliver {
     /// Backends, at least one with a weight over 0.
     pub backends: Vec<Weighted>,
+    /// One of them is a relay: behind the domain `*` it works only on listeners that require AUTH, so that
+    /// nobody is an open relay.
+    pub relays: bool,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// In-pod retry.

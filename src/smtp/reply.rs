@@ -303,6 +303,10 @@ catalogue! {
     OTHER_GROUP = 452, 5, 3, "Recipient needs its own transaction";
     /// Declared or sent size over a limit.
     TOO_LARGE = 552, 3, 4, "Message exceeds the size limit";
+    /// A message of 8-bit octets, or a binary one, for a server that does not take such (RFC 6152 §3, RFC 3030).
+    NOT_CONVERTED = 554, 6, 3, "Message needs conversion, and the destination can't take it as it is";
+    /// An internationalized message for a server without SMTPUTF8 (RFC 6531 §3.6).
+    NOT_INTERNATIONAL = 550, 6, 7, "The destination does not take internationalized addresses";
     /// Bare CR or LF in DATA.
     BARE_NEWLINE = 550, 6, 11, "Bare CR or LF in message";
     /// The first line begins with white space.

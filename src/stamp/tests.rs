@@ -44,6 +44,7 @@ impl Case {
                 recipients: vec![recipient("a@example.org")],
                 body_type: BodyType::SevenBit,
                 smtputf8: false,
+                dsn: Default::default(),
             },
             options: NONE,
         }
@@ -77,7 +78,11 @@ fn mailbox(text: &str) -> Mailbox {
 }
 
 fn recipient(text: &str) -> Recipient {
-    Recipient { original: ForwardPath::Mailbox(mailbox(text)), rewritten: mailbox(text) }
+    Recipient {
+        original: ForwardPath::Mailbox(mailbox(text)),
+        rewritten: mailbox(text),
+        dsn: Default::default(),
+    }
 }
 
 /// As the engine hears it.

@@ -78,7 +78,7 @@ fn judge(messages: usize, (front_end, backend): (usize, usize), ledger: &Ledger,
 }
 
 /// Attempts that were answered `4xx`.
-fn deferred(ledger: &Ledger) -> usize {
+pub(crate) fn deferred(ledger: &Ledger) -> usize {
     let counts = ledger.counts();
     counts.closed + counts.deferred + counts.returned
 }

@@ -9,6 +9,7 @@
 mod backend;
 mod drain;
 mod kill;
+mod relay;
 #[path = "../support/mod.rs"]
 mod support;
 mod swap;
@@ -18,6 +19,7 @@ type Scenario = (&'static str, fn());
 
 const SCENARIOS: &[Scenario] = &[
     ("kill_of_front_end_and_backend_loses_nothing", kill::loses_nothing),
+    ("kill_of_the_relay_loses_nothing", relay::loses_nothing),
     ("sigterm_under_load_answers_everyone_truly", drain::answers_everyone_truly),
     ("swaps_under_load_disturb_nobody", swap::disturbs_nobody),
 ];

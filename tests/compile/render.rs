@@ -7,8 +7,8 @@ use mailchute::compile::Compiled;
 use mailchute::mail::{ForwardPath, Mailbox, ReversePath};
 use mailchute::pipeline::recipient::{Asking, Decision, decide};
 use mailchute::plan::{
-    Access, Auth, Backend, ClientRates, Format, Http, Identity, Listener, Nats, NatsAuth, Plan, Require,
-    Rule, RuleState, Target, Tls, Verification,
+    Access, Auth, Backend, ClientRates, Format, Http, Identity, Listener, Nats, NatsAuth, Plan, Relay,
+    Require, Rule, RuleState, Target, Tls, Verification,
 };
 use mailchute::route::DomainPattern;
 
@@ -175,6 +175,8 @@ fn backend(backend: &Backend) -> String {
     match &backend.target {
         Target::Http(target) => http(&mut out, target),
         Target::Nats(target) => nats(&mut out, target),
+        Target::Smtp(target) => relay(&mut out, "smtp", target),
+        Target::Lmtp(target) => relay(&mut out, "lmtp", target),
     }
     let (in_flight, bytes) = (backend.max_in_flight, backend.max_message_bytes);
     writeln!(out, "limits: {{inFlight: {in_flight}, messageBytes: {bytes}}}").unwrap();
@@ -250,6 +252,19 @@ fn http(out: &mut String, http: &Http) {
     let tls = trust(http.ca.as_deref(), http.server_name.as_deref(), http.identity.as_deref());
     writeln!(out, "tls: {{{tls}}}").unwrap();
     writeln!(out, "loopback: {}", http.allow_loopback).unwrap();
+}
+
+fn relay(out: &mut String, scheme: &str, relay: &Relay) {
+    let Relay { host, port, tls, ca, login, hello, allow_loopback } = relay;
+    writeln!(out, "target: {{scheme: {scheme}, host: \"{host}\", port: {port}, hello: \"{hello}\"}}")
+        .unwrap();
+    let login = login.as_ref().map_or("none".to_owned(), |login| {
+        format!("{}, password of {} octets", login.username, login.password.reveal().len())
+    });
+    writeln!(out, "auth: {login}").unwrap();
+    let ca = ca.as_ref().map_or("the system's".to_owned(), |ca| format!("own, {} octets", ca.len()));
+    writeln!(out, "tls: {{mode: {tls:?}, ca: {ca:?}}}").unwrap();
+    writeln!(out, "loopback: {allow_loopback}").unwrap();
 }
 
 /// `recipient [from sender] [at listener] [by tls] [by auth]`, as the pipeline decides it.

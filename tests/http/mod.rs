@@ -54,7 +54,11 @@ fn live(http: plan::Http) -> Live {
 fn delivery(recipients: &[&str]) -> Delivery {
     let recipient = |address: &&str| {
         let mailbox = Mailbox::parse(address.as_bytes(), true).unwrap();
-        Recipient { original: ForwardPath::Mailbox(mailbox.clone()), rewritten: mailbox }
+        Recipient {
+            original: ForwardPath::Mailbox(mailbox.clone()),
+            rewritten: mailbox,
+            dsn: Default::default(),
+        }
     };
     Delivery {
         id: TransactionId::new(SystemTime::now(), [7; 10]),
@@ -69,6 +73,7 @@ fn delivery(recipients: &[&str]) -> Delivery {
             recipients: recipients.iter().map(recipient).collect(),
             body_type: BodyType::default(),
             smtputf8: false,
+            dsn: Default::default(),
         },
         session: Arc::new(SessionFacts {
             source: "/mailchute/test/gateway/mx".into(),

@@ -126,6 +126,13 @@ const ASKED: &[Asked] = &[
         &["--lmtp"],
         &[("ann@example.net", 0), ("postmaster", 0), ("carl@example.net", 1), ("ann@example.org", 1)],
     ),
+    // Nobody is there to be asked about them.
+    (
+        "mailboxes.yaml",
+        5870,
+        &["--tls", "starttls", "--insecure", "--user", "ann", "--password-file"],
+        &[("ann@example.net", 75), ("someone@example.org", 75)],
+    ),
     (
         "quickstart.yaml",
         2525,

@@ -8,9 +8,11 @@
 
 mod auth;
 mod curl;
+mod dovecot;
 mod exim;
 mod haproxy;
 mod judge;
+mod login;
 mod nginx;
 mod nginx_backend;
 mod openssl;

@@ -70,6 +70,32 @@ impl Manifests {
         self
     }
 
+    /// All recipients of `example.org` go to a mail server, of kind `smtp` or `lmtp`; `fields` is what the
+    /// backend says of it beside its place, as `name: value, …`.
+    #[must_use]
+    pub(crate) fn relayed(self, kind: &str, target: SocketAddr, fields: &str) -> Self {
+        self.relayed_with((kind, target, fields), "", "retry: {attempts: 0}")
+    }
+
+    /// The same, with more fields of the backend and of the rule's delivery.
+    #[must_use]
+    pub(crate) fn relayed_with(
+        self,
+        (kind, target, fields): (&str, SocketAddr, &str),
+        backend: &str,
+        delivery: &str,
+    ) -> Self {
+        let (host, port) = (target.ip(), target.port());
+        let behind = |fields: &str| if fields.is_empty() { String::new() } else { format!(", {fields}") };
+        let [fields, backend, delivery] = [fields, backend, delivery].map(behind);
+        self.document(&format!(
+            "{API}kind: MailRoute\nmetadata: {{name: all}}\nspec:\n  parentRefs: [{{name: public}}]\n  rules:\n  \
+             - name: only\n    matches: [{{recipient: {{domain: example.org}}}}]\n    \
+             delivery: {{backendRefs: [{{name: all}}]{delivery}}}\n---\n{API}kind: MailBackend\n\
+             metadata: {{name: all}}\nspec: {{{kind}: {{host: {host}, port: {port}{fields}}}{backend}}}"
+        ))
+    }
+
     /// The whole, as one file.
     pub(crate) fn yaml(&self) -> String {
         format!(

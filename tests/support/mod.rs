@@ -2,10 +2,13 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `postfix` | a real Postfix |
 //! | `program` | the real program as a process |
 //! | `front_end` | the same under `serve`, in a folder of its own |
 //! | `manifests` | the YAML it is given |
 //! | `recorder` | an HTTP backend that keeps what it was sent |
+//! | `maildir` | what a mail server has delivered |
+//! | `relay` | a mail server that does as it is told |
 //! | `directory` | a service that is asked whether recipients exist |
 //! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
@@ -35,12 +38,15 @@ pub(crate) mod get;
 pub(crate) mod golden;
 pub(crate) mod http2;
 pub(crate) mod ledger;
+pub(crate) mod maildir;
 pub(crate) mod manifests;
 pub(crate) mod message;
 pub(crate) mod misbehaving;
 pub(crate) mod number;
+pub(crate) mod postfix;
 pub(crate) mod program;
 pub(crate) mod recorder;
+pub(crate) mod relay;
 pub(crate) mod scene;
 pub(crate) mod secret;
 pub(crate) mod secure;

@@ -6,8 +6,9 @@
 use serde::Deserialize;
 
 use crate::backend::delivery::Receipt;
+use crate::backend::word::{CODES, Clean, enhanced};
 use crate::mail::{Envelope, Mailbox};
-use crate::smtp::reply::{Class, Enhanced, MAX_LINE, Reply};
+use crate::smtp::reply::{Class, MAX_LINE, Reply};
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,6 @@ mod tests;
 /// The content type of the document: a proxy's error page never carries it.
 pub(super) const CONTENT_TYPE: &str = "application/vnd.mailchute.verdict+json";
 
-/// The codes that a backend may use.
-const CODES: [u16; 10] = [250, 421, 450, 451, 452, 550, 551, 552, 553, 554];
 /// The version of the document that is spoken.
 const VERSION: u64 = 1;
 /// Octets of a queue id that are kept.
@@ -170,12 +169,6 @@ impl Addressee {
     }
 }
 
-/// Makes foreign text fit for a reply line.
-struct Clean {
-    /// Whether the client asked for SMTPUTF8.
-    utf8: bool,
-}
-
 impl Clean {
     fn line(&self, line: &Line, queue_id: Option<&String>) -> Result<Word, Unreadable> {
         let (enhanced, text) = (line.enhanced_code.as_deref(), line.text.as_deref());
@@ -215,24 +208,6 @@ impl Clean {
             _ => Word::Refuse(reply),
         })
     }
-
-    /// Control characters go; without SMTPUTF8 what is not ASCII becomes `?`; the rest is cut.
-    fn cut(&self, text: &str, octets: usize) -> String {
-        let visible = text.chars().filter(|c| !c.is_control());
-        let mut clean: String = visible.map(|c| if self.utf8 || c.is_ascii() { c } else { '?' }).collect();
-        clean.truncate(clean.floor_char_boundary(octets.min(clean.len())));
-        clean
-    }
-}
-
-/// `class.subject.detail` of RFC 3463 §2: subject and detail have at most three digits.
-fn enhanced(text: &str) -> Option<(u16, Enhanced)> {
-    let mut parts = text.split('.').map(|part| {
-        let digits = (1..=3).contains(&part.len()) && part.bytes().all(|octet| octet.is_ascii_digit());
-        digits.then(|| part.parse::<u16>().ok()).flatten()
-    });
-    let (class, subject, detail) = (parts.next()??, parts.next()??, parts.next()??);
-    (parts.next().is_none() && matches!(class, 2 | 4 | 5)).then_some((class, Enhanced { subject, detail }))
 }
 
 /// Whether a Content-Type is that of the document; parameters don't matter (RFC 9110 §8.3.1).

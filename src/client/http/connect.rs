@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::client::dial::Dial;
+use crate::client::dial::{Dial, Reach};
 use crate::client::fault::Fault;
 use crate::client::stream::{HTTP2, Stream};
 use crate::client::tls::{Tls, Trust};
@@ -23,7 +23,7 @@ impl Connector {
             name: http.server_name.as_ref().unwrap_or(&http.host),
         };
         let tls = http.https.then(|| Tls::new(&trust, &[HTTP2, b"http/1.1"])).transpose()?;
-        Ok(Self { dial: Dial::new(&http.host, http.port, http.allow_loopback), tls })
+        Ok(Self { dial: Dial::new(&http.host, http.port, Reach::of_backend(http.allow_loopback)), tls })
     }
 
     /// A connection, TLS included, by `deadline`.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::protocol::{Info, Operation, next};
-use crate::client::dial::Dial;
+use crate::client::dial::{Dial, Reach};
 use crate::client::fault::{Fault, Kind};
 use crate::client::stream::Stream;
 use crate::client::tls::{Tls, Trust};
@@ -45,7 +45,7 @@ impl Server {
             return Err(problem);
         }
         Ok(Self {
-            dial: Dial::new(&nats.host, nats.port, nats.allow_loopback),
+            dial: Dial::new(&nats.host, nats.port, Reach::of_backend(nats.allow_loopback)),
             tls,
             tls_required: nats.tls_required,
             auth: nats.auth.clone(),

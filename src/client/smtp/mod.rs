@@ -1,20 +1,47 @@
-//! SMTP and LMTP from the other side: one conversation with a server, as its client.
+//! SMTP and LMTP from the other side: as the client of a mail server.
 //!
 //! ```text
-//! Script ─▶ Conversation (says what is to be said) ◀──▶ dial (socket, TLS, deadline) ◀──▶ server
-//!                 ▲                                        │
-//!                 └────────────── Reply ◀── Reader ◀───────┘
+//! Opening ─▶ Conversation ◀─ dial ─▶ server        the probe: one recipient, and all is shown
+//!    │
+//!    └────▶ Session ◀─ Relay ─▶ server              backends: step by step, pipelined, pooled
 //! ```
 //!
-//! `conversation` and `reply` are pure: replies in, lines out. `dial` moves the octets. One recipient, no pipelining:
-//! this is for looking at a server, not for sending mail in bulk.
+//! | file | what |
+//! | --- | --- |
+//! | `opening`, `login`, `scram` | from the greeting to where mail can be sent, STARTTLS and AUTH included; pure |
+//! | `announced` | what a server offers; pure |
+//! | `command`, `text` | MAIL, RCPT and the message as they are said, or why they can't be; pure |
+//! | `reply`, `line` | replies out of octets, and lines; pure |
+//! | `link`, `trust` | the socket: DNS, TCP, TLS, deadlines |
+//! | `conversation`, `dial` | the probe |
+//! | `session`, `relay` | a session with a relay, and those that wait for the next message |
+//!
+//! What a relay's words mean for a message is not known here, see `backend::relay`.
 
+mod announced;
+mod command;
 mod conversation;
 mod dial;
+mod line;
+mod link;
+mod login;
+mod opening;
+mod relay;
 mod reply;
+mod scram;
+mod session;
+mod text;
 mod trust;
 
-pub(crate) use conversation::{Dialect, Envelope, Login, Outcome, Script};
-pub(crate) use dial::{Fault, Line, Security, Server, converse};
+pub(crate) use announced::Announced;
+pub(crate) use command::{Unable, mail, rcpt, sendable};
+pub(crate) use conversation::{CLOSING, Envelope, Outcome, Script};
+pub(crate) use dial::{Line, Security, Target, converse};
+pub(crate) use link::Fault;
+pub(crate) use login::Login;
+pub(crate) use opening::{Dialect, Obstacle};
+pub(crate) use relay::{Patience, Relay, Unbegun};
 pub(crate) use reply::Reply;
+pub(crate) use session::{Session, Stage, Trouble, refusal};
+pub(crate) use text::Text;
 pub(crate) use trust::Trust;

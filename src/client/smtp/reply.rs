@@ -54,6 +54,11 @@ impl Reader {
         self.octets.extend_from_slice(octets);
     }
 
+    /// Where more is read to.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.octets
+    }
+
     /// Whether nothing is left that was read.
     pub(crate) fn is_empty(&self) -> bool {
         self.octets.is_empty() && self.lines.is_empty()
@@ -81,6 +86,10 @@ impl Reader {
         let lines = std::mem::take(&mut self.lines);
         let texts = lines.into_iter().map(|line| line.strip_prefix(&digits).map(ToOwned::to_owned));
         let lines: Option<Vec<String>> = texts.collect();
+        if self.octets.is_empty() {
+            // A connection that waits for its next use holds as little as it can.
+            self.octets = Vec::new();
+        }
         Ok(Reply { code, lines: lines.ok_or(NotSmtp::Malformed)? })
     }
 }

@@ -20,10 +20,15 @@ fn envelope(from: &str, to: &[&str]) -> Envelope {
         reverse_path: if from.is_empty() { ReversePath::Null } else { ReversePath::Mailbox(mailbox(from)) },
         recipients: to
             .iter()
-            .map(|text| Recipient { original: ForwardPath::Mailbox(mailbox(text)), rewritten: mailbox(text) })
+            .map(|text| Recipient {
+                original: ForwardPath::Mailbox(mailbox(text)),
+                rewritten: mailbox(text),
+                dsn: Default::default(),
+            })
             .collect(),
         body_type: BodyType::SevenBit,
         smtputf8: false,
+        dsn: Default::default(),
     }
 }
 

@@ -5,9 +5,19 @@ use crate::mail::{BodyType, ForwardPath, Mailbox, Recipient, ReversePath};
 
 fn envelope() -> Envelope {
     let mailbox = Mailbox::parse(b"a@example.org", false).unwrap();
-    let recipient = Recipient { original: ForwardPath::Mailbox(mailbox.clone()), rewritten: mailbox };
+    let recipient = Recipient {
+        original: ForwardPath::Mailbox(mailbox.clone()),
+        rewritten: mailbox,
+        dsn: Default::default(),
+    };
     let body_type = BodyType::default();
-    Envelope { reverse_path: ReversePath::Null, recipients: vec![recipient], body_type, smtputf8: false }
+    Envelope {
+        reverse_path: ReversePath::Null,
+        recipients: vec![recipient],
+        body_type,
+        smtputf8: false,
+        dsn: Default::default(),
+    }
 }
 
 fn answer(status: u16, headers: &[(&'static str, &str)], body: &str, end: End) -> Answer {

@@ -36,7 +36,11 @@ fn mailbox(text: &str) -> Mailbox {
 }
 
 fn recipient(address: &str) -> Recipient {
-    Recipient { original: ForwardPath::Mailbox(mailbox(address)), rewritten: mailbox(address) }
+    Recipient {
+        original: ForwardPath::Mailbox(mailbox(address)),
+        rewritten: mailbox(address),
+        dsn: Default::default(),
+    }
 }
 
 fn delivery() -> Delivery {
@@ -54,6 +58,7 @@ fn delivery() -> Delivery {
             recipients: vec![recipient("a@example.org"), recipient("b@example.org")],
             body_type: BodyType::EightBitMime,
             smtputf8: false,
+            dsn: Default::default(),
         },
         session: Arc::new(SessionFacts {
             source: "/mailchute/mail-system/public/mx".into(),
@@ -186,10 +191,11 @@ fn rewritten_recipients_and_their_originals() {
     let mut delivery = delivery();
     assert_eq!(value(&delivery, "ce-originalrcptto"), None);
     delivery.envelope.recipients[1].rewritten = mailbox("inbox@example.org");
-    delivery
-        .envelope
-        .recipients
-        .push(Recipient { original: ForwardPath::Postmaster, rewritten: mailbox("ops@example.org") });
+    delivery.envelope.recipients.push(Recipient {
+        original: ForwardPath::Postmaster,
+        rewritten: mailbox("ops@example.org"),
+        dsn: Default::default(),
+    });
     assert_eq!(
         value(&delivery, "ce-rcptto").as_deref(),
         Some("a@example.org,inbox@example.org,ops@example.org")

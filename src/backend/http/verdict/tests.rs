@@ -6,13 +6,18 @@ use crate::mail::{BodyType, ForwardPath, Recipient, ReversePath};
 fn envelope(addresses: &[&str], smtputf8: bool) -> Envelope {
     let recipient = |address: &&str| {
         let mailbox = Mailbox::parse(address.as_bytes(), true).unwrap();
-        Recipient { original: ForwardPath::Mailbox(mailbox.clone()), rewritten: mailbox }
+        Recipient {
+            original: ForwardPath::Mailbox(mailbox.clone()),
+            rewritten: mailbox,
+            dsn: Default::default(),
+        }
     };
     Envelope {
         reverse_path: ReversePath::Null,
         recipients: addresses.iter().map(recipient).collect(),
         body_type: BodyType::default(),
         smtputf8,
+        dsn: Default::default(),
     }
 }
 
