@@ -282,12 +282,6 @@ impl Told<'_> {
         let all: u64 = deliver.backends.iter().map(|weighted| u64::from(weighted.weight)).sum();
         for weighted in &deliver.backends {
             let Some(backend) = self.plan.backends.get(weighted.backend.0 as usize) else { continue };
-            let target = match &backend.target {
-                Target::Http(http) => format!("POST {}", url(http)),
-                Target::Nats(nats) => {
-                    format!("published to stream {} of {}:{}", nats.stream, nats.host, nats.port)
-                }
-            };
             let share = if deliver.backends.len() > 1 {
                 format!(", {} of {all} messages", weighted.weight)
             } else {

@@ -39,11 +39,6 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    /// Whether a loopback address may be a target.
-    pub(super) fn allows_loopback(&self) -> bool {
-        self.origin == Origin::Files
-    }
-
     fn auth(&mut self, auth: &HttpAuth) -> Option<Auth> {
         let namespace = self.namespace();
         if let Some(bearer) = &auth.bearer {

@@ -12,8 +12,8 @@ use tokio_rustls::TlsConnector;
 
 use super::reply::{Reader, Reply};
 use super::trust::Trust;
-use crate::client::stream::Stream;
 use crate::client::dial::{Dial, Reach, Unconnected};
+use crate::client::stream::Stream;
 
 /// Octets of one read.
 const READ: usize = 4096;
