@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attach::Attached;
 use super::gateway::Usable;
 use super::route::{Compiled, Rules};
+use super::{advice, defaults};
+use crate::api::listener::AuthMode;
 use crate::plan::{ObjectName, ObjectRef, RuleState};
 
 /// What became of a gateway and of what concerns it.
@@ -48,26 +50,33 @@ impl Standings {
         for (attached, compiled) in attached.iter().zip(compiled) {
             let Some(standing) = self.routes.get_mut(attached.name) else { continue };
             let numbers = 0..attached.rules().len();
-            standing.rules = numbers.map(|rule| rule_standing(rules, (compiled, classes), rule)).collect();
+            standing.rules =
+                numbers.map(|rule| rule_standing(gateway, rules, (compiled, classes), rule)).collect();
         }
     }
 }
 
 /// Of one rule of a route, over all listeners.
 fn rule_standing(
+    gateway: &Usable<'_>,
     rules: &Rules<'_, '_>,
     (compiled, classes): (&[Vec<Compiled>], &[usize]),
     rule: usize,
 ) -> RuleStanding {
     let mut standing = RuleStanding::default();
     for (listener, class) in classes.iter().enumerate() {
-        let Some(Compiled { rule, matches }) = compiled.get(*class).and_then(|rules| rules.get(rule)) else {
-            continue;
-        };
+        let Some(here) = compiled.get(*class).and_then(|rules| rules.get(rule)) else { continue };
+        let Compiled { rule, matches } = here;
         let id = rule.0 as usize;
         standing.delegated = matches.len();
         standing.blockers.extend(rules.blockers.get(id).into_iter().flatten().cloned());
-        if rules.rules.get(id).is_some_and(|rule| matches!(rule.state, RuleState::Usable(_))) {
+        let Some(RuleState::Usable(deliver)) = rules.rules.get(id).map(|rule| &rule.state) else { continue };
+        // Of a relay it depends on the listener whether it takes anyone.
+        let takes_any = !deliver.relays || {
+            let auth = gateway.spec.listeners.get(listener).map_or(AuthMode::Disabled, defaults::auth_mode);
+            !advice::routed(&gateway.delegations, &rules.rules, [here].into_iter(), auth).is_empty()
+        };
+        if takes_any {
             standing.usable.insert(listener);
         }
     }

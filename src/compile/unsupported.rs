@@ -76,7 +76,7 @@ impl Asked {
             (spec.redis.is_some(), "spec.redis"),
         ];
         for (asked, field) in kinds {
-            self.when(asked, field, &format!("use an http, smtp or lmtp backend; {until}"));
+            self.when(asked, field, &format!("use an http, nats, smtp or lmtp backend; {until}"));
         }
         if let Some(http) = &spec.http {
             let format = !matches!(http.format, HttpFormat::CloudEvent | HttpFormat::CloudEventStructured);

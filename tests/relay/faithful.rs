@@ -1,10 +1,15 @@
 //! What arrives is our prefix and then exactly the octets that were sent; what was asked is said.
 
-use super::{CLEAR, MESSAGE, USUAL, front_end, send, sender};
+use std::net::SocketAddr;
+
+use super::{CLEAR, MESSAGE, PENCIL, SIGN_IN, USUAL, front_end, send, sender};
+use crate::support::certificates::Authority;
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
 use crate::support::relay::{Message, Relay};
+use crate::support::scene::tls;
+use crate::support::secure::Tls;
 
 /// The names of the fields before the message.
 fn prefix(message: &Message, sent: &[u8]) -> Vec<String> {
@@ -50,20 +55,25 @@ fn a_message_arrives_octet_for_octet_by_data_and_by_bdat() {
 
 #[test]
 fn what_mail_says_is_passed_on_as_far_as_it_is_offered() {
-    let asked = "MAIL FROM:<a@client.example> SIZE=1000 BODY=8BITMIME SMTPUTF8";
-    for (capabilities, told) in [
-        (USUAL, asked),
-        (&["PIPELINING", "SMTPUTF8"][..], "MAIL FROM:<a@client.example> SMTPUTF8"),
-        (&["SMTPUTF8", "SIZE"], "MAIL FROM:<a@client.example> SIZE=1000 SMTPUTF8"),
+    let utf8 = "<a@client.example> SIZE=1000 BODY=8BITMIME SMTPUTF8";
+    let ascii = "<a@client.example> SIZE=1000 BODY=8BITMIME";
+    // RFC 6531 section 3.1: who announces SMTPUTF8 announces 8BITMIME, too.
+    for (capabilities, said, recipient, told) in [
+        (USUAL, utf8, "süß", utf8),
+        (&["8BITMIME", "SMTPUTF8"], utf8, "süß", "<a@client.example> BODY=8BITMIME SMTPUTF8"),
+        (&["PIPELINING"], ascii, "b", "<a@client.example>"),
+        (&["SIZE"], ascii, "b", "<a@client.example> SIZE=1000"),
     ] {
         let relay = Relay::good(capabilities);
         let front_end = front_end(&relay);
         let mut client = Client::greeted(front_end.smtp);
-        client.expect(asked, 250);
-        client.expect("RCPT TO:<süß@example.org>", 250);
-        assert!(send(&mut client, MESSAGE).starts_with("250 "));
+        client.expect(&format!("MAIL FROM:{said}"), 250);
+        let recipient = format!("RCPT TO:<{recipient}@example.org>");
+        client.expect(&recipient, 250);
+        let reply = send(&mut client, MESSAGE);
+        assert!(reply.starts_with("250 "), "{capabilities:?}: {reply}");
         let message = &relay.messages()[0];
-        assert_eq!((message.mail.as_str(), &*message.recipients[0]), (told, "RCPT TO:<süß@example.org>"));
+        assert_eq!((&*message.mail, &message.recipients), (&*format!("MAIL FROM:{told}"), &vec![recipient]));
     }
 }
 
@@ -87,13 +97,16 @@ fn a_return_path_that_came_stays_and_what_is_missing_is_added_for_those_who_subm
         .listener(
             "submission",
             submission,
-            "profile: Submission, tls: {mode: Disabled}, auth: {mode: Disabled}",
+            &format!("profile: Submission, {}", tls("mode: Implicit", &["mx"])),
         )
+        .certificate("mx", &Authority::new().server(&["mx.example.org"]))
+        .users(&[("ann", PENCIL)])
         .relayed("smtp", relay.address, CLEAR);
     let _front_end = FrontEnd::start(mx, &manifests, &[]);
     let message = b"Return-Path: <x@y.example>\r\nSubject: s\r\n\r\n";
     for (port, fields) in [(mx, &["Received"][..]), (submission, &["Received", "Message-ID", "Date"])] {
-        let mut client = Client::greeted(([127, 0, 0, 1], port).into());
+        let address = ([127, 0, 0, 1], port).into();
+        let mut client = if port == mx { Client::greeted(address) } else { signed_in(address) };
         let before = relay.messages().len();
         assert_eq!(client.send("a@client.example", &["b@example.org"], message).code, 250);
         assert_eq!(prefix(&relay.messages()[before], message), fields);
@@ -109,4 +122,13 @@ fn a_message_of_chunks_without_a_last_line_end_gets_one_where_the_relay_has_no_c
     client.write(b"BDAT 10 LAST\r\nA: b\r\n\r\n.c").unwrap();
     assert_eq!(client.reply().code, 250);
     assert_eq!(prefix(&relay.messages()[0], b"A: b\r\n\r\n.c\r\n"), ["Received"]);
+}
+
+/// A session of `ann`, inside TLS.
+fn signed_in(address: SocketAddr) -> Client {
+    let (mut client, _) = Tls::any().connect(address, "mx.example.org").unwrap();
+    client.reply();
+    client.expect("EHLO client.example", 250);
+    client.expect(SIGN_IN, 235);
+    client
 }

@@ -21,6 +21,10 @@ const MESSAGE: &[u8] =
     b"Message-ID: <1@client.example>\r\nDate: Mon, 23 Nov 2026 11:49:04 +0000\r\n\r\n.One\r\n..\r\n";
 /// Without TLS.
 const CLEAR: &str = "tls: Disabled";
+/// The bcrypt hash of `pencil`.
+const PENCIL: &str = "$2b$04$abcdefghijklmnopqrstuu/FyAyuZSl3DbPdvio4KrIBdz2k2yhV2";
+/// Of `ann`, whose password is `pencil`.
+const SIGN_IN: &str = "AUTH PLAIN AGFubgBwZW5jaWw=";
 const SENDER: &str = "MAIL FROM:<a@client.example>";
 
 /// All of `example.org` is relayed.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::until::{PATIENCE, until_true};
@@ -96,8 +97,10 @@ impl Relay {
 
     /// The same, but only the first time that it is said.
     pub(crate) fn but_once(capabilities: &[&'static str], begins: &'static str, act: Act) -> Self {
-        Self::deciding(capabilities, move |said, before| {
-            (before == 0 && said.line.starts_with(begins)).then(|| act.clone())
+        let done = AtomicBool::new(false);
+        Self::deciding(capabilities, move |said, _| {
+            let first = said.line.starts_with(begins) && !done.swap(true, Ordering::Relaxed);
+            first.then(|| act.clone())
         })
     }
 
