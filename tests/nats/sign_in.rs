@@ -7,11 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config};
 use crate::decentralized::Operator;
 use crate::keys::{Holder, Pair};
 use crate::server::Server;
 use crate::stage::{Said, Stage};
+use crate::support::consumer::{Consumer, config};
 
 const CREDENTIALS: Said<'_> =
     Said { nats: ", credentialsSecretRef: {name: nats}", backend: "", delivery: "" };

@@ -6,6 +6,7 @@
 //! | `front_end` | the same under `serve`, in a folder of its own |
 //! | `manifests` | the YAML it is given |
 //! | `recorder` | an HTTP backend that keeps what it was sent |
+//! | `consumer` | who reads a stream of JetStream |
 //! | `directory` | a service that is asked whether recipients exist |
 //! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
@@ -29,6 +30,7 @@ pub(crate) mod believing;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod conditions;
+pub(crate) mod consumer;
 pub(crate) mod directory;
 pub(crate) mod front_end;
 pub(crate) mod get;
