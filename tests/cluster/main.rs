@@ -20,6 +20,7 @@ mod rbac;
 mod rollout;
 mod snapshots;
 mod status;
+mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod untouched;

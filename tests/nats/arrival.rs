@@ -1,9 +1,9 @@
 //! What comes to the stream: the message octet for octet, its envelope, its subject, the trace.
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config};
 use crate::server::Server;
 use crate::stage::{Said, Stage};
+use crate::support::consumer::{Consumer, config};
 
 #[test]
 fn message_and_envelope_arrive_as_they_were_sent() {

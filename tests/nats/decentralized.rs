@@ -47,10 +47,15 @@ impl Operator {
 
     /// A new user of the account.
     pub(crate) fn user(&self) -> User {
+        self.user_until(0)
+    }
+
+    /// The same, whose time is over then: seconds since 1970, or never.
+    pub(crate) fn user_until(&self, end: u64) -> User {
         let pair = Pair::new(Holder::User);
         let claims = json!({"type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1,
             "payload": -1});
-        let jwt = jwt(&self.account, &pair, &claims);
+        let jwt = jwt_until(&self.account, &pair, &claims, end);
         User { pair, jwt }
     }
 }
@@ -82,10 +87,18 @@ impl User {
 
 /// What `issuer` says of `subject`.
 fn jwt(issuer: &Pair, subject: &Pair, nats: &Value) -> String {
+    jwt_until(issuer, subject, nats, 0)
+}
+
+fn jwt_until(issuer: &Pair, subject: &Pair, nats: &Value, end: u64) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let head = encode(&json!({"typ": "JWT", "alg": "ed25519-nkey"}));
-    let claims = encode(&json!({"jti": subject.public(), "iat": 1_700_000_000, "iss": issuer.public(),
-        "name": "mail", "sub": subject.public(), "nats": nats}));
+    let mut claims = json!({"jti": subject.public(), "iat": 1_700_000_000, "iss": issuer.public(),
+        "name": "mail", "sub": subject.public(), "nats": nats});
+    if end > 0 {
+        claims["exp"] = end.into();
+    }
+    let claims = encode(&claims);
     let signed = format!("{head}.{claims}");
     let signature = URL_SAFE_NO_PAD.encode(issuer.sign(signed.as_bytes()));
     format!("{signed}.{signature}")

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config, config_with};
 use crate::server::Server;
 use crate::stage::Stage;
+use crate::support::consumer::{Consumer, config, config_with};
 
 #[test]
 fn the_same_message_again_is_confirmed_and_kept_once() {

@@ -1,10 +1,10 @@
 //! TLS towards the server: verified, required where that is said, and never given up for the clear.
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config, messages};
 use crate::server::Server;
 use crate::stage::{Said, Stage};
 use crate::support::certificates::Authority;
+use crate::support::consumer::{Consumer, config, messages};
 
 const TLS: Said<'_> = Said { nats: ", tls: {caSecretRef: {name: ca}}", backend: "", delivery: "" };
 

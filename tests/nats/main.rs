@@ -6,7 +6,6 @@
 
 mod arrival;
 mod chaos;
-mod consumer;
 mod decentralized;
 mod duplicates;
 mod encrypted;

@@ -1,9 +1,9 @@
 //! A new configuration: the connection of a backend that is the same stays, that of another is made anew.
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config};
 use crate::server::Server;
 use crate::stage::{Said, Stage, manifests};
+use crate::support::consumer::{Consumer, config};
 use crate::support::manifests::free_port;
 use crate::support::until::until_true;
 

@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config, messages};
 use crate::server::Server;
 use crate::stage::{HASTY, Said, Stage};
+use crate::support::consumer::{Consumer, config, messages};
 use crate::support::until::{PATIENCE, until_true};
 
 const SILENT: &str = "451 4.4.2";
@@ -118,6 +118,28 @@ fn where_every_acknowledgement_is_lost_mail_is_deferred() {
     let stage = Stage::to(relay);
     stage.expect(MESSAGE, SILENT);
     assert_eq!(consumer.messages().len(), 1);
+}
+
+#[test]
+fn a_server_that_is_killed_before_it_has_acknowledged_gets_the_message_again_and_keeps_it_once() {
+    let mut server = Server::start();
+    Consumer::connect(server.address).create(&config());
+    let stage = Stage::to(server.address);
+    stage.expect(MESSAGE, "250 2.0.0 Ok");
+    let other = [MESSAGE, b"more\r\n"].concat();
+    server.pause();
+    std::thread::scope(|scope| {
+        let sent = scope.spawn(|| stage.send(&other));
+        stage.front_end.wait_for_metric(&["mailchute_delivery_in_flight"], 1.0);
+        server.kill();
+        server.restart();
+        let reply = sent.join().unwrap();
+        assert_eq!(reply.code, 250, "{reply:?}");
+    });
+    assert!(stage.front_end.metric(&["mailchute_delivery_attempts_total", "outcome=\"reset\""]) > 0.5);
+    let messages = messages(server.address);
+    assert_eq!(messages.len(), 2);
+    messages[1].received.assert_carries(&other);
 }
 
 #[test]

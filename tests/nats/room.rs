@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config, config_with};
 use crate::server::Server;
 use crate::stage::{Said, Stage};
+use crate::support::consumer::{Consumer, config, config_with};
 use crate::support::until::until_true;
 
 /// Of octets, behind a header of its own.

@@ -89,7 +89,7 @@ impl Server {
     /// Has it read another configuration; only what it can change as it runs may differ.
     pub(crate) fn set(&mut self, more: &str) {
         self.configure(more);
-        self.signal("HUP");
+        self.running().hang_up();
     }
 
     /// Says something else in its configuration, for when it reads it next.
@@ -102,17 +102,15 @@ impl Server {
 
     /// Stops it in whatever it does, so that it says nothing and takes nothing.
     pub(crate) fn pause(&self) {
-        self.signal("STOP");
+        self.running().freeze();
     }
 
     /// Lets it go on.
     pub(crate) fn resume(&self) {
-        self.signal("CONT");
+        self.running().thaw();
     }
 
-    fn signal(&self, name: &str) {
-        let id = self.running.as_ref().unwrap().id();
-        let kill = format!("kill -{name} {id}");
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
     }
 }

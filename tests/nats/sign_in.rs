@@ -1,17 +1,20 @@
 //! Signing in: each way works, and each failure defers mail and says in the log why.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config};
 use crate::decentralized::Operator;
 use crate::keys::{Holder, Pair};
 use crate::server::Server;
-use crate::stage::{Said, Stage};
+use crate::stage::{Said, Stage, manifests};
+use crate::support::consumer::{Consumer, config};
+use crate::support::manifests::free_port;
+use crate::support::until::until_true;
 
 const CREDENTIALS: Said<'_> =
     Said { nats: ", credentialsSecretRef: {name: nats}", backend: "", delivery: "" };
@@ -30,7 +33,8 @@ fn way_in(server: impl FnOnce(&Path) -> String, says: impl FnOnce(&str) -> Value
     assert_eq!(consumer.messages().len(), 1);
     let wrong = Stage::to(server.address);
     wrong.expect(MESSAGE, "451 4.3.5");
-    wrong.wait_for_log(&["WARN", "not connected", "Authorization Violation"]);
+    wrong.wait_for_log(&["WARN", "not connected", "default/queue", "Authorization Violation"]);
+    wrong.wait_for_log(&["WARN", "delivery failed", "no credentials were shown"]);
 }
 
 #[test]
@@ -68,19 +72,61 @@ fn by_credentials() {
 fn who_is_refused_says_why_and_shows_no_secret() {
     let other = Pair::new(Holder::User).seed();
     let stranger = Operator::new().user().credentials();
-    for (secret, shown) in [
-        (vec![("token", "xyzzy-secret")], "xyzzy-secret"),
-        (vec![("username", "mail"), ("password", "xyzzy-secret")], "xyzzy-secret"),
-        (vec![("nkey", other.as_str())], other.as_str()),
-        (vec![("creds", stranger.as_str())], "eyJ"),
+    for (secret, shown, says) in [
+        (vec![("token", "xyzzy-secret")], "xyzzy-secret", "a token was shown"),
+        (
+            vec![("username", "mail"), ("password", "xyzzy-secret")],
+            "xyzzy-secret",
+            "a user and its password were shown",
+        ),
+        (vec![("nkey", other.as_str())], other.as_str(), "signed by U"),
+        (vec![("creds", stranger.as_str())], "eyJ", "credentials were shown that have not expired"),
     ] {
         let known = Pair::new(Holder::User).public();
         let server = Server::with(|_| format!("authorization {{ users: [ {{ nkey: {known} }} ] }}"));
         let stage = stage(&server, &secret);
         stage.expect(MESSAGE, "451 4.3.5");
-        stage.wait_for_log(&["WARN", "delivery failed", "misconfigured", "Authorization Violation"]);
+        stage.wait_for_log(&["WARN", "delivery failed", "misconfigured", "Authorization Violation", says]);
         assert!(!stage.front_end.log().contains(shown), "{}", stage.front_end.log());
     }
+}
+
+#[test]
+fn credentials_that_expire_are_told_of() {
+    let operator = Operator::new();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let user = operator.user_until(now.as_secs() + 8);
+    let server = Server::with(|_| operator.configuration());
+    let other = operator.user();
+    Consumer::connect_with(server.address, |nonce| other.says(nonce)).create(&config());
+    let stage = stage(&server, &[("creds", &user.credentials())]);
+    stage.expect(MESSAGE, "250 2.0.0 Ok");
+    stage.wait_for_log(&["WARN", "not connected", "User Authentication Expired"]);
+    stage.expect(MESSAGE, "451 4.3.5");
+    stage.wait_for_log(&["WARN", "delivery failed", "misconfigured", "the credentials have expired"]);
+}
+
+#[test]
+fn a_password_that_changes_defers_mail_until_the_secret_has_the_new_one() {
+    let user = |password: &str| format!("authorization {{ user: mail, password: {password} }}");
+    let mut server = Server::with(|_| user("sesame-old"));
+    let says = |_: &str| json!({"user": "mail", "pass": "sesame-old"});
+    Consumer::connect_with(server.address, says).create(&config());
+    let port = free_port();
+    let secret = |password: &str| {
+        let manifests = manifests(port, &format!("nats://{}", server.address), CREDENTIALS);
+        manifests.secret("nats", "Opaque", &[("username", "mail"), ("password", password)])
+    };
+    let (old, new) = (secret("sesame-old"), secret("sesame-new"));
+    let stage = Stage::starting(port, &old);
+    stage.expect(MESSAGE, "250 2.0.0 Ok");
+    // Whoever is connected by a word that holds no more is put out.
+    server.set(&user("sesame-new"));
+    stage.wait_for_log(&["WARN", "not connected"]);
+    stage.expect(MESSAGE, "451 4.3.5");
+    stage.wait_for_log(&["WARN", "delivery failed", "a user and its password were shown"]);
+    stage.front_end.edit(&new);
+    until_true("mail is taken", || stage.send(MESSAGE).code == 250);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::MESSAGE;
-use crate::consumer::{Consumer, config, config_with};
 use crate::server::Server;
 use crate::stage::{Said, Stage};
+use crate::support::consumer::{Consumer, config, config_with};
 
 const MISCONFIGURED: &str = "451 4.3.5";
 

@@ -9,6 +9,7 @@
 //! | `recorder` | an HTTP backend that keeps what it was sent |
 //! | `maildir` | what a mail server has delivered |
 //! | `relay` | a mail server that does as it is told |
+//! | `consumer` | who reads a stream of JetStream |
 //! | `directory` | a service that is asked whether recipients exist |
 //! | `certificates` | certificates of an authority of one's own |
 //! | `client` | an SMTP client that says exactly what it is told |
@@ -32,6 +33,7 @@ pub(crate) mod believing;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod conditions;
+pub(crate) mod consumer;
 pub(crate) mod directory;
 pub(crate) mod front_end;
 pub(crate) mod get;

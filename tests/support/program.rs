@@ -55,11 +55,26 @@ impl Running {
     /// Lets it do nothing from now on: what it has open stays so.
     pub(crate) fn freeze(&self) {
         self.signal("STOP");
+        // One of its threads takes the signal and stops the others; on a busy machine they go on until then.
+        until_true("all of its threads have stopped", || self.threads_are("T"));
     }
 
     /// Lets it go on where it was.
     pub(crate) fn thaw(&self) {
         self.signal("CONT");
+    }
+
+    /// Tells it to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Whether all of its threads are in a state, by proc_pid_stat(5).
+    fn threads_are(&self, state: &str) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let is = |stat: &str| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(state));
+        let stat = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat"));
+        threads.flatten().all(|thread| stat(thread).is_ok_and(|stat| is(&stat)))
     }
 
     fn signal(&self, name: &str) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::client::{Client, Reply, stuffed};
 use super::ledger::{Attempt, Ledger};
 use super::message;
-use super::until::until;
+use super::until::{PATIENCE, within};
 
 /// Between two attempts; a mail server waits longer.
 pub(crate) const BACKOFF: Duration = Duration::from_millis(20);
@@ -28,17 +28,24 @@ pub(crate) struct Sender {
     address: SocketAddr,
     /// Messages that go over one connection.
     per_connection: usize,
+    /// For how long it tries a message.
+    patience: Duration,
     connection: Option<(Client, usize)>,
 }
 
 impl Sender {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, per_connection: PER_CONNECTION, connection: None }
+        Self { address, per_connection: PER_CONNECTION, patience: PATIENCE, connection: None }
     }
 
     /// One that keeps its connection for as long as the server does.
     pub(crate) fn staying(address: SocketAddr) -> Self {
         Self { per_connection: usize::MAX, ..Self::new(address) }
+    }
+
+    /// One that tries each message for so long, where a test keeps it waiting.
+    pub(crate) fn patient(address: SocketAddr, patience: Duration) -> Self {
+        Self { patience, ..Self::new(address) }
     }
 
     /// Takes numbers from `next` as long as `goes_on` says so of them, and tries each until it is acknowledged.
@@ -53,7 +60,7 @@ impl Sender {
             if !goes_on(number) {
                 return;
             }
-            until(&format!("message {number} is acknowledged"), || {
+            within(self.patience, &format!("message {number} is acknowledged"), || {
                 let attempt = self.attempt(number);
                 ledger.note(number, attempt);
                 if attempt != Attempt::Acknowledged {

@@ -24,6 +24,7 @@ mod refused_messages;
 mod reload;
 mod require;
 mod sessions;
+mod structured;
 mod tls;
 mod verification;
 mod xclient;

@@ -311,8 +311,10 @@ async fn stay(shared: Arc<Shared>) {
         };
         // A server that takes nothing is found out by those who have a deadline, or here, after a while.
         let written = timeout_at(Instant::now() + PING_EVERY, shared.write(line.to_owned().into()));
-        if !matches!(written.await, Ok(Ok(()))) {
-            return;
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
+            Err(_) => return shared.end(reset("the server takes nothing")),
         }
     }
 }

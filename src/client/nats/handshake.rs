@@ -1,10 +1,12 @@
 //! From a host name to a connection that is signed in: INFO, TLS where one side asks for it, CONNECT.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
 use ring::signature::Ed25519KeyPair;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
@@ -88,7 +90,7 @@ impl Server {
             match hear(&mut stream, &mut read, deadline).await? {
                 Operation::Pong => return Ok(Opened { stream, info: *info, read }),
                 Operation::Info(newer) => info = newer,
-                Operation::Error(text) => return Err(refused(&text)),
+                Operation::Error(text) => return Err(self.refused(&text)),
                 Operation::Ping | Operation::Ok | Operation::Message(_) => {}
             }
         }
@@ -115,6 +117,34 @@ impl Server {
             }
         }
         serde_json::to_string(&connect).map_err(|_| misconfigured("the credentials can't be written"))
+    }
+
+    /// What the server says in place of taking the connection. Its own troubles pass; who is refused stays
+    /// refused until somebody changes something.
+    fn refused(&self, text: &str) -> Fault {
+        let lower = text.to_ascii_lowercase();
+        let detail = format!("the server says: {text}");
+        if ["authorization", "authentication"].iter().any(|word| lower.contains(word)) {
+            misconfigured(&format!("{detail} ({})", self.shown(SystemTime::now())))
+        } else if ["permissions", "tls required"].iter().any(|word| lower.contains(word)) {
+            misconfigured(&detail)
+        } else {
+            unreachable(&detail)
+        }
+    }
+
+    /// What the server has refused, for those who have to find out why.
+    fn shown(&self, now: SystemTime) -> String {
+        match &self.auth {
+            None => "no credentials were shown: the backend names none".to_owned(),
+            Some(NatsAuth::Token(_)) => "a token was shown".to_owned(),
+            Some(NatsAuth::User { .. }) => "a user and its password were shown".to_owned(),
+            Some(NatsAuth::Nkey { public, .. }) => format!("signed by {public}"),
+            Some(NatsAuth::Credentials { jwt, .. }) if has_expired(jwt.reveal(), now) => {
+                "the credentials have expired".to_owned()
+            }
+            Some(NatsAuth::Credentials { .. }) => "credentials were shown that have not expired".to_owned(),
+        }
     }
 }
 
@@ -188,6 +218,20 @@ impl Default for Connect {
     }
 }
 
+/// Whether a JWT is one whose time is over (RFC 7519 §4.1.4). One that can't be read is not: the server says what
+/// is wrong with it.
+fn has_expired(jwt: &[u8], now: SystemTime) -> bool {
+    #[derive(Deserialize)]
+    struct Claims {
+        /// Seconds since 1970.
+        exp: u64,
+    }
+    let claims = jwt.split(|octet| *octet == b'.').nth(1);
+    let claims = claims.and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claims = claims.and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
+    claims.is_some_and(|claims| now >= UNIX_EPOCH + Duration::from_secs(claims.exp))
+}
+
 /// The server's nonce, signed.
 fn sign(seed: &plan::Secret, nonce: &str) -> Result<String, Fault> {
     if nonce.is_empty() {
@@ -198,15 +242,6 @@ fn sign(seed: &plan::Secret, nonce: &str) -> Result<String, Fault> {
     let pair = Ed25519KeyPair::from_seed_unchecked(seed.reveal());
     let pair = pair.map_err(|_| misconfigured("the key can't be used"))?;
     Ok(URL_SAFE_NO_PAD.encode(pair.sign(nonce.as_bytes())))
-}
-
-/// What the server says in place of taking the connection. Its own troubles pass; who is refused stays
-/// refused until somebody changes something.
-fn refused(text: &str) -> Fault {
-    let lower = text.to_ascii_lowercase();
-    let ours = ["authorization", "authentication", "permissions", "tls required"];
-    let detail = format!("the server says: {text}");
-    if ours.iter().any(|word| lower.contains(word)) { misconfigured(&detail) } else { unreachable(&detail) }
 }
 
 fn misconfigured(what: &str) -> Fault {

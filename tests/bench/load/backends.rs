@@ -37,19 +37,31 @@ const PER_CONNECTION: u64 = 100;
 
 const SIZES: [usize; 3] = [1024, 10 * 1024, 100 * 1024];
 
+/// Octets of a run, at most: where messages are large there are fewer of them.
+const MOST_OCTETS: u64 = 256 * 1024 * 1024;
+
 /// Where messages end up.
-enum Behind {
-    Http(Peer),
-    Nats(Stream),
+pub(crate) trait Behind {
+    /// What a backend says that delivers there.
+    fn backend(&self) -> String;
+
+    /// How many messages have come so far.
+    fn arrived(&mut self) -> Result<u64>;
 }
 
-impl Behind {
-    /// What has come so far.
+/// An HTTP server that takes all, and is sent events in a format.
+struct Sink {
+    peer: Peer,
+    format: &'static str,
+}
+
+impl Behind for Sink {
+    fn backend(&self) -> String {
+        format!("http: {{url: \"http://{}/inbound\", format: {}}}", self.peer.address, self.format)
+    }
+
     fn arrived(&mut self) -> Result<u64> {
-        match self {
-            Self::Http(sink) => Ok(peers::stats(sink.address)?.messages),
-            Self::Nats(stream) => stream.messages(),
-        }
+        Ok(peers::stats(self.peer.address)?.messages)
     }
 }
 
@@ -57,41 +69,50 @@ impl Behind {
 struct Side {
     name: &'static str,
     server: Peer,
-    behind: Behind,
+    behind: Box<dyn Behind>,
     reports: Vec<Report>,
 }
 
 pub(crate) fn command(options: &Options) -> Result<ExitCode> {
     let folder = tempfile::tempdir()?;
-    let side = |name, backend: &str, behind| -> Result<Side> {
+    let folder = folder.path();
+    let sink =
+        |format| -> Result<Box<dyn Behind>> { Ok(Box::new(Sink { peer: Peer::sink(folder)?, format })) };
+    // The others are held against the first.
+    let behind: [(&str, Box<dyn Behind>); 3] = [
+        ("http", sink("CloudEvent")?),
+        ("http, JSON", sink("CloudEventStructured")?),
+        ("nats", Box::new(Stream::start(&options.nats, folder)?)),
+    ];
+    let side = |(name, behind): (&'static str, Box<dyn Behind>)| -> Result<Side> {
         let limit = 2 * options.sessions + 1000;
-        let server = Peer::mailchute(&options.server, backend, folder.path(), limit, Layer::Plain)?;
+        let server = Peer::mailchute(&options.server, &behind.backend(), folder, limit, Layer::Plain)?;
         Ok(Side { name, server, behind, reports: Vec::new() })
     };
-    let (raw, structured) = (Peer::sink(folder.path())?, Peer::sink(folder.path())?);
-    let stream = Stream::start(&options.nats, folder.path())?;
-    let document = format!("http: {{url: \"http://{}/\", format: CloudEventStructured}}", structured.address);
-    let mut sides = [
-        side("http", &peers::http(raw.address), Behind::Http(raw))?,
-        side("http, JSON", &document, Behind::Http(structured))?,
-        side("nats", &stream.backend(), Behind::Nats(stream))?,
-    ];
+    let mut sides = behind.into_iter().map(side).collect::<Result<Vec<_>>>()?;
     for size in SIZES {
         let scenario = Scenario { layer: Layer::Plain, size, per_connection: PER_CONNECTION };
-        for side in &mut sides {
-            // Pools, caches and the allocator are filled before anything counts.
-            side.run(&scenario, options.sessions, options.messages / 10)?;
-            side.reports.clear();
-        }
-        for round in 0..options.rounds {
-            let count = sides.len();
-            for turn in 0..count {
-                sides[(round + turn) % count].run(&scenario, options.sessions, options.messages)?;
-            }
-        }
+        compare(&mut sides, &scenario, options)?;
         print(&scenario, &sides);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a scenario on all sides, in changing order.
+fn compare(sides: &mut [Side], scenario: &Scenario, options: &Options) -> Result<()> {
+    let messages = options.messages.min(MOST_OCTETS / scenario.size as u64);
+    for side in &mut *sides {
+        // Pools, caches and the allocator are filled before anything counts.
+        side.run(scenario, options.sessions, messages / 10)?;
+        side.reports.clear();
+    }
+    let count = sides.len();
+    for round in 0..options.rounds {
+        for turn in 0..count {
+            sides[(round + turn) % count].run(scenario, options.sessions, messages)?;
+        }
+    }
+    Ok(())
 }
 
 impl Side {

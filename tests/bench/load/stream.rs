@@ -1,5 +1,6 @@
 //! A stream of NATS JetStream that takes what is published, and tells how much that was.
 
+use crate::backends::Behind;
 use crate::peers::{Peer, free_port};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -9,6 +10,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+/// What it keeps at most, so that no disk is filled.
+const MOST_OCTETS: u64 = 1024 * 1024 * 1024;
 
 /// The server, and a connection to ask it by.
 pub(crate) struct Stream {
@@ -40,20 +44,9 @@ impl Stream {
         stream.say("CONNECT {\"verbose\": false, \"pedantic\": false}\r\nSUB answers 1\r\nPING\r\n")?;
         stream.line("PONG")?;
         let config = serde_json::json!({"name": "BENCH", "subjects": ["bench"], "storage": "file",
-            "retention": "limits", "discard": "new", "num_replicas": 1});
+            "retention": "limits", "discard": "old", "max_bytes": MOST_OCTETS, "num_replicas": 1});
         stream.ask("STREAM.CREATE.BENCH", &config.to_string())?;
         Ok(stream)
-    }
-
-    /// What a backend says that publishes to it.
-    pub(crate) fn backend(&self) -> String {
-        format!("nats: {{url: \"nats://{}\", stream: BENCH, subject: bench}}", self.server.address)
-    }
-
-    /// How many messages it has.
-    pub(crate) fn messages(&mut self) -> Result<u64> {
-        let info = self.ask("STREAM.INFO.BENCH", "")?;
-        info["state"]["messages"].as_u64().context("the stream does not tell how much it has")
     }
 
     fn ask(&mut self, subject: &str, request: &str) -> Result<Value> {
@@ -88,5 +81,16 @@ impl Stream {
                 self.say("PONG\r\n")?;
             }
         }
+    }
+}
+
+impl Behind for Stream {
+    fn backend(&self) -> String {
+        format!("nats: {{url: \"nats://{}\", stream: BENCH, subject: bench}}", self.server.address)
+    }
+
+    fn arrived(&mut self) -> Result<u64> {
+        let info = self.ask("STREAM.INFO.BENCH", "")?;
+        info["state"]["last_seq"].as_u64().context("the stream does not tell how much has come")
     }
 }

@@ -16,6 +16,7 @@
 //! | `credentials` | certificates and kubeconfigs |
 //! | `release` | the chart, as a Helm installs it |
 //! | `backend` | a backend in a pod |
+//! | `broker` | nats-server in a pod |
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
 //! | `audit` | who has asked the apiserver for what |
@@ -26,6 +27,7 @@
 pub(crate) mod asking;
 pub(crate) mod audit;
 pub(crate) mod backend;
+pub(crate) mod broker;
 pub(crate) mod control_plane;
 pub(crate) mod controller;
 mod crds;

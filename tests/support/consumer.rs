@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::support::recorder::Received;
-use crate::support::until::{PATIENCE, until};
+use super::recorder::Received;
+use super::until::{PATIENCE, until};
 
 /// A stream that takes what is published on `mail.` and below, keeps it in files, and knows for an hour what it
 /// has.
