@@ -47,7 +47,7 @@ fn message_and_envelope_arrive_as_they_were_sent() {
     assert!(reply.text().contains(message.header("ce-id")), "{reply:?}");
     let trace: Vec<&str> = message.header("traceparent").split('-').collect();
     assert_eq!(trace.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2]);
-    stage.wait_for_log(&["message", trace[1], "\"code\":250"]);
+    stage.front_end.wait_for_log(&["message", trace[1], "\"code\":250"]);
     let known = ["ce-id", "ce-time", "ce-size", "ce-dedupekey", "Nats-Msg-Id", "traceparent"];
     assert_eq!(message.names().len(), 14 + known.len(), "{:?}", message.names());
 }

@@ -36,7 +36,7 @@ fn a_stream_that_forgets_soon_is_told_of_at_start() {
     // What a stream has unless it is told otherwise.
     consumer.create(&config_with(&json!({"duplicate_window": 0})));
     let stage = Stage::to(server.address);
-    stage.wait_for_log(&[
+    stage.front_end.wait_for_log(&[
         "WARN",
         "duplicate window is under 1h",
         "\"backend\":\"default/queue\"",

@@ -56,7 +56,12 @@ fn a_server_that_is_not_believed_gets_none() {
     let named = Said { nats: ", tls: {caSecretRef: {name: ca}, serverName: other.example}", ..TLS };
     for stage in [stage(&server, &other, TLS), stage(&server, &authority, named), Stage::to(server.address)] {
         stage.expect(MESSAGE, "451 4.4.1");
-        stage.wait_for_log(&["WARN", "delivery failed", "unreachable", "TLS: invalid peer certificate"]);
+        stage.front_end.wait_for_log(&[
+            "WARN",
+            "delivery failed",
+            "unreachable",
+            "TLS: invalid peer certificate",
+        ]);
     }
 }
 
@@ -66,7 +71,11 @@ fn a_server_without_tls_gets_no_mail_that_requires_it() {
     Consumer::connect(server.address).create(&config());
     let stage = stage(&server, &Authority::new(), TLS);
     stage.expect(MESSAGE, "451 4.3.5");
-    stage.wait_for_log(&["WARN", "delivery failed", "TLS is required, and the server does not offer it"]);
+    stage.front_end.wait_for_log(&[
+        "WARN",
+        "delivery failed",
+        "TLS is required, and the server does not offer it",
+    ]);
 }
 
 #[test]
@@ -75,7 +84,7 @@ fn a_server_that_asks_who_calls_is_shown_a_certificate() {
     let server = server(&authority, ", verify: true");
     let nameless = stage(&server, &authority, TLS);
     nameless.expect(MESSAGE, "451 4.4.1");
-    nameless.wait_for_log(&["WARN", "delivery failed", "unreachable", "CertificateRequired"]);
+    nameless.front_end.wait_for_log(&["WARN", "delivery failed", "unreachable", "CertificateRequired"]);
     let said = Said { nats: ", tls: {caSecretRef: {name: ca}, clientCertificateRef: {name: own}}", ..TLS };
     let own = authority.client("mailchute", &[]);
     let pem = authority.pem();

@@ -22,7 +22,7 @@ fn hasty(server: SocketAddr) -> Stage {
 fn a_front_end_starts_without_the_server_and_finds_it_when_it_is_there() {
     let mut server = Server::idle(|_| String::new());
     let stage = Stage::to(server.address);
-    stage.wait_for_log(&["WARN", "not connected", "Connection refused"]);
+    stage.front_end.wait_for_log(&["WARN", "not connected", "Connection refused"]);
     stage.expect(MESSAGE, UNREACHABLE);
     server.restart();
     Consumer::connect(server.address).create(&config());
@@ -239,5 +239,5 @@ fn what_is_no_nats_is_told_of() {
     });
     let stage = Stage::to(address);
     stage.expect(MESSAGE, UNREACHABLE);
-    stage.wait_for_log(&["delivery failed", "no server of NATS is there"]);
+    stage.front_end.wait_for_log(&["delivery failed", "no server of NATS is there"]);
 }

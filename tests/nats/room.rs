@@ -30,7 +30,7 @@ fn a_full_stream_defers_mail_until_it_has_room() {
     for _ in 0..3 {
         stage.expect(&other, "452 4.3.1 Backend has no room, try again later");
     }
-    stage.wait_for_log(&["delivery failed", "full", "maximum messages exceeded (10077)"]);
+    stage.front_end.wait_for_log(&["delivery failed", "full", "maximum messages exceeded (10077)"]);
     assert!(stage.front_end.metric(&["mailchute_circuit_state"]) < 0.5);
     consumer.update(&config_with(&json!({"max_msgs": 2})));
     stage.expect(&other, "250 2.0.0 Ok");
@@ -43,7 +43,7 @@ fn a_message_over_the_servers_limit_is_refused_where_size_tells_or_else_after_it
     let mut consumer = Consumer::connect(server.address);
     consumer.create(&config());
     let stage = Stage::to(server.address);
-    stage.wait_for_log(&["WARN", "too large for the server or the stream"]);
+    stage.front_end.wait_for_log(&["WARN", "too large for the server or the stream"]);
     let mut client = stage.client();
     client.expect("MAIL FROM:<a@client.example> SIZE=102401", 250);
     assert!(client.expect("RCPT TO:<b@example.org>", 552).text().starts_with("5.3.4"));
@@ -62,10 +62,10 @@ fn a_message_over_the_streams_limit_is_refused_too_and_taken_once_the_limit_is_r
     let mut consumer = Consumer::connect(server.address);
     consumer.create(&config_with(&json!({"max_msg_size": 50_000})));
     let stage = Stage::to(server.address);
-    stage.wait_for_log(&["WARN", "too large for the server or the stream", "\"room\":50000"]);
+    stage.front_end.wait_for_log(&["WARN", "too large for the server or the stream", "\"room\":50000"]);
     let text = message(60_000);
     stage.expect(&text, "552 5.3.4 Message exceeds the size limit");
-    stage.wait_for_log(&["delivery failed", "too_large", "10054"]);
+    stage.front_end.wait_for_log(&["delivery failed", "too_large", "10054"]);
     consumer.update(&config_with(&json!({"max_msg_size": 100_000})));
     stage.expect(&text, "250 2.0.0 Ok");
 }

@@ -33,8 +33,8 @@ fn way_in(server: impl FnOnce(&Path) -> String, says: impl FnOnce(&str) -> Value
     assert_eq!(consumer.messages().len(), 1);
     let wrong = Stage::to(server.address);
     wrong.expect(MESSAGE, "451 4.3.5");
-    wrong.wait_for_log(&["WARN", "not connected", "default/queue", "Authorization Violation"]);
-    wrong.wait_for_log(&["WARN", "delivery failed", "no credentials were shown"]);
+    wrong.front_end.wait_for_log(&["WARN", "not connected", "default/queue", "Authorization Violation"]);
+    wrong.front_end.wait_for_log(&["WARN", "delivery failed", "no credentials were shown"]);
 }
 
 #[test]
@@ -86,7 +86,13 @@ fn who_is_refused_says_why_and_shows_no_secret() {
         let server = Server::with(|_| format!("authorization {{ users: [ {{ nkey: {known} }} ] }}"));
         let stage = stage(&server, &secret);
         stage.expect(MESSAGE, "451 4.3.5");
-        stage.wait_for_log(&["WARN", "delivery failed", "misconfigured", "Authorization Violation", says]);
+        stage.front_end.wait_for_log(&[
+            "WARN",
+            "delivery failed",
+            "misconfigured",
+            "Authorization Violation",
+            says,
+        ]);
         assert!(!stage.front_end.log().contains(shown), "{}", stage.front_end.log());
     }
 }
@@ -101,9 +107,14 @@ fn credentials_that_expire_are_told_of() {
     Consumer::connect_with(server.address, |nonce| other.says(nonce)).create(&config());
     let stage = stage(&server, &[("creds", &user.credentials())]);
     stage.expect(MESSAGE, "250 2.0.0 Ok");
-    stage.wait_for_log(&["WARN", "not connected", "User Authentication Expired"]);
+    stage.front_end.wait_for_log(&["WARN", "not connected", "User Authentication Expired"]);
     stage.expect(MESSAGE, "451 4.3.5");
-    stage.wait_for_log(&["WARN", "delivery failed", "misconfigured", "the credentials have expired"]);
+    stage.front_end.wait_for_log(&[
+        "WARN",
+        "delivery failed",
+        "misconfigured",
+        "the credentials have expired",
+    ]);
 }
 
 #[test]
@@ -122,9 +133,9 @@ fn a_password_that_changes_defers_mail_until_the_secret_has_the_new_one() {
     stage.expect(MESSAGE, "250 2.0.0 Ok");
     // Whoever is connected by a word that holds no more is put out.
     server.set(&user("sesame-new"));
-    stage.wait_for_log(&["WARN", "not connected"]);
+    stage.front_end.wait_for_log(&["WARN", "not connected"]);
     stage.expect(MESSAGE, "451 4.3.5");
-    stage.wait_for_log(&["WARN", "delivery failed", "a user and its password were shown"]);
+    stage.front_end.wait_for_log(&["WARN", "delivery failed", "a user and its password were shown"]);
     stage.front_end.edit(&new);
     until_true("mail is taken", || stage.send(MESSAGE).code == 250);
 }
@@ -135,7 +146,7 @@ fn credentials_that_the_server_does_not_ask_for_are_told_of() {
     let server = Server::start();
     let stage = stage(&server, &[("nkey", &seed)]);
     stage.expect(MESSAGE, "451 4.3.5");
-    stage.wait_for_log(&["delivery failed", "the server asks for no signature"]);
+    stage.front_end.wait_for_log(&["delivery failed", "the server asks for no signature"]);
 }
 
 #[test]
@@ -147,9 +158,9 @@ fn a_user_who_may_not_publish_is_told_at_once() {
     let says = |_: &str| json!({"user": "admin", "pass": "admin"});
     Consumer::connect_with(server.address, says).create(&config());
     let stage = stage(&server, &[("username", "mail"), ("password", "mail")]);
-    stage.wait_for_log(&["WARN", "can't be looked at", "Permissions Violation"]);
+    stage.front_end.wait_for_log(&["WARN", "can't be looked at", "Permissions Violation"]);
     stage.expect(MESSAGE, "451 4.3.5");
-    stage.wait_for_log(&["delivery failed", "Permissions Violation for Publish", "mail.in"]);
+    stage.front_end.wait_for_log(&["delivery failed", "Permissions Violation for Publish", "mail.in"]);
 }
 
 #[test]
@@ -159,5 +170,5 @@ fn a_user_who_may_hear_no_answer_is_told_so() {
     let server = Server::with(|_| users.to_owned());
     let stage = stage(&server, &[("username", "mail"), ("password", "mail")]);
     stage.expect(MESSAGE, "451 4.3.5");
-    stage.wait_for_log(&["delivery failed", "Permissions Violation for Subscription"]);
+    stage.front_end.wait_for_log(&["delivery failed", "Permissions Violation for Subscription"]);
 }

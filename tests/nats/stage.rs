@@ -72,13 +72,6 @@ impl Stage {
             self.front_end.log()
         );
     }
-
-    /// Waits until its log has a line with each of these words.
-    pub(crate) fn wait_for_log(&self, words: &[&str]) {
-        crate::support::until::until_true(&format!("the log has {words:?}"), || {
-            self.front_end.log().lines().any(|line| words.iter().all(|word| line.contains(word)))
-        });
-    }
 }
 
 /// A gateway, a route and a backend that publishes to `url`.

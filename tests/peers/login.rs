@@ -64,7 +64,7 @@ fn a_password_that_is_wrong_defers() {
         client.expect("MAIL FROM:<a@client.example>", 250);
         let refusal = client.expect("RCPT TO:<b@example.org>", 451);
         assert!(refusal.text().starts_with("4.3.5 "), "{refusal:?}");
-        assert!(front_end.log().contains("AUTH was answered 535"), "{}", front_end.log());
+        front_end.wait_for_log(&["AUTH was answered 535"]);
         assert!(!front_end.log().contains("crayon"));
     }
 }

@@ -151,6 +151,13 @@ impl FrontEnd {
         self.running.id()
     }
 
+    /// Waits until a line of its log has all of these words: it writes beside its work.
+    pub(crate) fn wait_for_log(&self, words: &[&str]) {
+        until_true(&format!("a line of the log has {words:?}"), || {
+            self.log().lines().any(|line| words.iter().all(|word| line.contains(word)))
+        });
+    }
+
     /// What it has written.
     pub(crate) fn log(&self) -> String {
         self.running.log()

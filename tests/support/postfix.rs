@@ -121,7 +121,6 @@ fn configure(folder: &Path, address: SocketAddr, settings: &str) {
          queue_directory = {}\ndata_directory = {}\nmaillog_file = /dev/stdout\n\
          inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmynetworks = 127.0.0.0/8\n\
          myhostname = relay.client.example\nmydestination =\nalias_maps =\nalias_database =\n\
-         smtpd_tls_security_level = none\n\
          smtpd_relay_restrictions = permit_mynetworks, reject\nsmtp_host_lookup = native\n\
          queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\n{settings}",
         queue.display(),

@@ -60,7 +60,7 @@ fn messages_go_through_it_inside_tls() {
         let reply = client.send("a@client.example", &["ann@example.org"], MESSAGE.as_bytes());
         assert_eq!(reply.code, 250, "{tls}: {reply:?}\n{}", postfix.log());
         // Its own words, and the number by which it can be asked.
-        assert!(reply.text().starts_with("2.0.0 Ok: queued as "), "{reply:?}");
+        assert!(reply.text().contains(" queued as "), "{reply:?}");
         let message = only_message(&postfix.folder.path().join("mail/ann"));
         is_relayed(&message, MESSAGE);
         assert!(message.contains("using TLSv1.3 with cipher") && message.contains("from mx.example.org ("));
@@ -79,7 +79,7 @@ fn a_certificate_that_does_not_verify_defers() {
         client.expect("MAIL FROM:<a@client.example>", 250);
         let refusal = client.expect("RCPT TO:<ann@example.org>", 451);
         assert!(refusal.text().starts_with("4.4.1 "), "{refusal:?}");
-        assert!(front_end.log().contains("certificate"), "{}", front_end.log());
+        front_end.wait_for_log(&["certificate"]);
     }
     // Without a certificate there is no TLS, and without TLS nothing is said.
     let postfix = Postfix::start("virtual_mailbox_domains = example.org\n");
@@ -125,7 +125,9 @@ fn mail_of_any_octets_passes_through_it() {
     let postfix = postfix(&authority, "127.0.0.1", "smtpd_tls_security_level = may\nsmtputf8_enable = yes");
     let front_end = front_end(&postfix, &authority, "Required");
     let mut client = Client::greeted(front_end.smtp);
-    let message = "Message-ID: <8@client.example>\r\nSubject: süß\r\n\r\n.süß\r\n..\r\n";
+    // Without Date and From, Postfix would add them.
+    let message = "Message-ID: <8@client.example>\r\nDate: Mon, 23 Nov 2026 11:49:04 +0000\r\n\
+                   From: <süß@client.example>\r\nSubject: süß\r\n\r\n.süß\r\n..\r\n";
     client.expect("MAIL FROM:<süß@client.example> BODY=8BITMIME SMTPUTF8", 250);
     client.expect("RCPT TO:<ann@example.org>", 250);
     client.expect("DATA", 354);
