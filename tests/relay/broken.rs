@@ -69,7 +69,7 @@ fn each_fault_has_its_reply() {
         (chunking, "MESSAGE", Act::Close, Message, "451 4.4.2 "),
         (chunking, "MESSAGE", Act::Say("550 5.7.1 No"), Message, "550 5.7.1 No"),
     ] {
-        let relay = Relay::but(capabilities, &[(said, act.clone())]);
+        let relay = Relay::but(capabilities, &[(said, act)]);
         let front_end = front_end_with(&relay, "", "timeouts: {total: 3s}");
         let reply = heard(&front_end, shows);
         assert!(reply.starts_with(begins), "{act:?} to {said}: {reply}");

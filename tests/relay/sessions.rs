@@ -35,9 +35,9 @@ fn a_session_that_the_relay_ends_behind_a_message_is_replaced_before_anyone_hear
 #[test]
 fn a_session_that_ends_when_it_is_used_again_is_replaced_once() {
     for end in [Act::Close, Act::SayAndClose("421 4.7.0 Too many messages")] {
-        let act = end.clone();
+        let act = end;
         let relay = Relay::deciding(USUAL, move |said, before| {
-            (said.line.starts_with("MAIL") && said.session == 0 && before > 0).then(|| act.clone())
+            (said.line.starts_with("MAIL") && said.session == 0 && before > 0).then_some(act)
         });
         let front_end = front_end(&relay);
         for _ in 0..2 {

@@ -1,7 +1,8 @@
 //! A real Postfix, with a configuration, a queue and ports of its own. It needs root.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -48,12 +49,11 @@ impl Postfix {
     pub(crate) fn kill(&mut self) {
         let master = fs::read_to_string(self.folder.path().join("queue/pid/master.pid")).unwrap();
         let master = master.trim();
-        // Nobody starts others once the master is gone.
-        let kill = format!(
-            "others=$(cat /proc/{master}/task/{master}/children); kill -9 {master}; kill -9 $others; true"
-        );
-        run(Command::new("sh").args(["-c", &kill]));
+        // It leads the group of all that it has started; what is left of them would go on to take mail.
+        run(Command::new("sh").args(["-c", &format!("kill -9 -{master}")]));
         self.child.wait().unwrap();
+        // They end one after another, and the last of them closes the port.
+        until_true("nobody listens", || TcpStream::connect(self.address).is_err());
     }
 
     /// Starts anew what was killed.
@@ -93,6 +93,8 @@ impl Drop for Postfix {
 
 fn spawn(folder: &Path) -> Child {
     let output = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    // Its programs open it anew, as users of their own.
+    output.set_permissions(Permissions::from_mode(0o666)).unwrap();
     Command::new("timeout")
         .args(["--kill-after=5", LIFE, "postfix", "-c"])
         .arg(folder)

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::until::{PATIENCE, until_true};
 
 /// What to do about something that was said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     /// Say these lines, without their line ends.
     Say(&'static str),
@@ -91,7 +91,7 @@ impl Relay {
     pub(crate) fn but(capabilities: &[&'static str], acts: &[(&'static str, Act)]) -> Self {
         let acts = acts.to_vec();
         Self::deciding(capabilities, move |said, _| {
-            acts.iter().find(|(begins, _)| said.line.starts_with(begins)).map(|(_, act)| act.clone())
+            acts.iter().find(|(begins, _)| said.line.starts_with(begins)).map(|(_, act)| *act)
         })
     }
 
@@ -100,7 +100,7 @@ impl Relay {
         let done = AtomicBool::new(false);
         Self::deciding(capabilities, move |said, _| {
             let first = said.line.starts_with(begins) && !done.swap(true, Ordering::Relaxed);
-            first.then(|| act.clone())
+            first.then_some(act)
         })
     }
 

@@ -130,7 +130,7 @@ impl Conversation {
             let accepted = self.withdrawn.iter().filter(|withdrawn| withdrawn.is_none()).count();
             let binary = self.envelope.body_type == BodyType::BinaryMime;
             match session.message(text, (accepted, binary), deadline).await {
-                Ok(answers) => return Ok(self.told(answers)),
+                Ok(answers) => return Ok(self.told(&answers)),
                 // Nothing of the message was said.
                 Err(Trouble::Fault(Fault::Broken(stage))) if stage == Stage::Data.name() && !renewed => {
                     drop(lease);
@@ -162,7 +162,7 @@ impl Conversation {
 
     /// Outcomes for all recipients, given the answers for those whom the relay has taken: one for each, or
     /// one for all of them.
-    fn told(&self, answers: Vec<Result<Reply, Trouble>>) -> (Vec<Outcome>, Health) {
+    fn told(&self, answers: &[Result<Reply, Trouble>]) -> (Vec<Outcome>, Health) {
         let utf8 = self.envelope.smtputf8;
         let healthy = answers.iter().all(|answer| match answer {
             Ok(_) => true,
