@@ -1,8 +1,7 @@
 //! A real Postfix, with a configuration, a queue and ports of its own. It needs root.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -31,7 +30,8 @@ impl Postfix {
     pub(crate) fn start_in(folder: TempDir, settings: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         configure(folder.path(), address, settings);
-        let child = spawn(folder.path());
+        let at = folder.path().display().to_string();
+        let child = spawn(&["postfix", "-c", &at, "start-fg"], folder.path());
         let mut postfix = Self { address, folder, child };
         postfix.wait_until_it_listens();
         postfix
@@ -56,9 +56,14 @@ impl Postfix {
         until_true("nobody listens", || TcpStream::connect(self.address).is_err());
     }
 
-    /// Starts anew what was killed.
+    /// Starts anew what was killed: its master alone, since `postfix start` looks at each of its files first,
+    /// and gives up where one was half written.
     pub(crate) fn restart(&mut self) {
-        self.child = spawn(self.folder.path());
+        let master =
+            run(Command::new("postconf").arg("-c").arg(self.folder.path()).args(["-h", "daemon_directory"]));
+        let master = format!("{}/master", master.trim());
+        self.child =
+            spawn(&[&master, "-c", &self.folder.path().display().to_string(), "-s"], self.folder.path());
         self.wait_until_it_listens();
     }
 
@@ -91,14 +96,11 @@ impl Drop for Postfix {
     }
 }
 
-fn spawn(folder: &Path) -> Child {
+fn spawn(command: &[&str], folder: &Path) -> Child {
     let output = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-    // Its programs open it anew, as users of their own.
-    output.set_permissions(Permissions::from_mode(0o666)).unwrap();
     Command::new("timeout")
-        .args(["--kill-after=5", LIFE, "postfix", "-c"])
-        .arg(folder)
-        .arg("start-fg")
+        .args(["--kill-after=5", LIFE])
+        .args(command)
         .stdin(Stdio::null())
         .stdout(output.try_clone().unwrap())
         .stderr(output)
