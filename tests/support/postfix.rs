@@ -11,6 +11,9 @@ use super::manifests::free_port;
 use super::server::{LIFE, folder};
 use super::until::until_true;
 
+/// Where its master writes its number.
+const PID: &str = "queue/pid/master.pid";
+
 /// `postfix` in the foreground; it is stopped when this is dropped.
 pub(crate) struct Postfix {
     /// Where it takes mail.
@@ -41,19 +44,24 @@ impl Postfix {
         until_true("Postfix listens", || {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "Postfix ended (it needs root and its own users):\n{}", self.log());
-            TcpStream::connect(self.address).is_ok()
+            TcpStream::connect(self.address).is_ok() && self.master().is_some()
         });
+    }
+
+    /// The process that leads all others; it listens before it says so.
+    fn master(&self) -> Option<u32> {
+        fs::read_to_string(self.folder.path().join(PID)).ok()?.trim().parse().ok()
     }
 
     /// Ends all of its processes at once, as a crash does.
     pub(crate) fn kill(&mut self) {
-        let master = fs::read_to_string(self.folder.path().join("queue/pid/master.pid")).unwrap();
-        let master = master.trim();
+        let master = self.master().unwrap();
         // It leads the group of all that it has started; what is left of them would go on to take mail.
         run(Command::new("sh").args(["-c", &format!("kill -9 -{master}")]));
         self.child.wait().unwrap();
         // They end one after another, and the last of them closes the port.
         until_true("nobody listens", || TcpStream::connect(self.address).is_err());
+        fs::remove_file(self.folder.path().join(PID)).unwrap();
     }
 
     /// Starts anew what was killed: its master alone, since `postfix start` looks at each of its files first,
