@@ -50,6 +50,14 @@ fn a_server_that_is_believed_gets_mail() {
 }
 
 #[test]
+fn a_server_that_would_begin_with_tls_is_waited_for() {
+    let authority = Authority::new();
+    let server = server(&authority, ", handshake_first: auto");
+    stage(&server, &authority, TLS).expect(MESSAGE, "250 2.0.0 Ok");
+    assert_eq!(taken(server), 1);
+}
+
+#[test]
 fn a_server_that_is_not_believed_gets_none() {
     let (authority, other) = (Authority::new(), Authority::new());
     let server = server(&authority, "");

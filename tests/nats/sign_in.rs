@@ -150,6 +150,20 @@ fn credentials_that_the_server_does_not_ask_for_are_told_of() {
 }
 
 #[test]
+fn a_user_who_may_do_what_the_readme_names_and_no_more_is_enough() {
+    let users = "authorization { users: [
+        { user: admin, password: admin },
+        { user: mail, password: mail, permissions: {
+            publish: [\"mail.>\", \"$JS.API.STREAM.INFO.MAIL\"], subscribe: [\"_INBOX.>\"] } } ] }";
+    let server = Server::with(|_| users.to_owned());
+    let says = |_: &str| json!({"user": "admin", "pass": "admin"});
+    Consumer::connect_with(server.address, says).create(&config());
+    let stage = stage(&server, &[("username", "mail"), ("password", "mail")]);
+    stage.front_end.wait_for_metric(&["mailchute_stream_duplicate_window_seconds"], 3600.0);
+    stage.expect(MESSAGE, "250 2.0.0 Ok");
+}
+
+#[test]
 fn a_user_who_may_not_publish_is_told_at_once() {
     let users = "authorization { users: [
         { user: admin, password: admin },

@@ -29,5 +29,5 @@ fn the_examples_apply() {
         });
         seen += 1;
     }
-    assert_eq!(seen, 4);
+    assert!(seen > 4, "the examples were not found: {seen} files");
 }
