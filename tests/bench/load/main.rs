@@ -17,6 +17,8 @@ mod message;
 mod peers;
 mod process;
 mod secure;
+mod server;
+mod session;
 mod sink;
 mod stream;
 mod verdict;
