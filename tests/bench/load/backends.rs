@@ -1,11 +1,12 @@
 //! `backends`: mailchute in front of each kind of backend, in turns and on the same machine: what a message costs
 //! beside HTTP.
 //!
-//! No target is held: a broker shares the processors with the server, and how much it does for a message is its own
-//! affair. What counts is the processor time of mailchute itself.
+//! No target is held: a broker or relay shares the processors with the server, and how much it does for a message
+//! is its own affair. What counts is the processor time of mailchute itself.
 
 use crate::load::{self, Report};
 use crate::peers::{self, Peer};
+use crate::relay::Relay;
 use crate::secure::Layer;
 use crate::stream::Stream;
 use crate::verdict::{Scenario, median};
@@ -79,10 +80,12 @@ pub(crate) fn command(options: &Options) -> Result<ExitCode> {
     let sink =
         |format| -> Result<Box<dyn Behind>> { Ok(Box::new(Sink { peer: Peer::sink(folder)?, format })) };
     // The others are held against the first.
-    let behind: [(&str, Box<dyn Behind>); 3] = [
+    let behind: [(&str, Box<dyn Behind>); 5] = [
         ("http", sink("CloudEvent")?),
         ("http, JSON", sink("CloudEventStructured")?),
         ("nats", Box::new(Stream::start(&options.nats, folder)?)),
+        ("smtp", Box::new(Relay::start("smtp", folder)?)),
+        ("lmtp", Box::new(Relay::start("lmtp", folder)?)),
     ];
     let side = |(name, behind): (&'static str, Box<dyn Behind>)| -> Result<Side> {
         let limit = 2 * options.sessions + 1000;

@@ -1,7 +1,7 @@
-//! The benchmark of the whole path, SMTP in and HTTP out, in one program: `floor`, `sink`, `load`, `compare`,
-//! `backends`.
+//! The benchmark of the whole path, SMTP in and HTTP out, in one program: `floor`, `sink`, `relay`, `load`,
+//! `compare`, `backends`.
 //!
-//! `compare` and `backends` are what one runs; the other three are their parts, and of use alone. What the
+//! `compare` and `backends` are what one runs; the other four are their parts, and of use alone. What the
 //! figures mean stands in `tests/bench/README.md`. It is not a test of correctness: it only makes sure that
 //! every message was answered `250` and arrived.
 
@@ -16,6 +16,7 @@ mod load;
 mod message;
 mod peers;
 mod process;
+mod relay;
 mod secure;
 mod server;
 mod session;
@@ -39,6 +40,8 @@ enum Command {
     Floor(floor::Options),
     /// An HTTP server that takes everything and answers 204.
     Sink(sink::Options),
+    /// A mail server that takes everything.
+    Relay(relay::Options),
     /// Sends messages, or holds idle sessions, and measures.
     Load(load::Options),
     /// Runs mailchute against floor and prints the ratios.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Floor(options)) => floor::run(&options),
         Some(Command::Sink(options)) => sink::run(&options),
+        Some(Command::Relay(options)) => relay::run(&options),
         Some(Command::Load(options)) => load::command(&options),
         Some(Command::Compare(options)) => compare::command(&options),
         Some(Command::Backends(options)) => backends::command(&options),

@@ -28,6 +28,11 @@ impl Peer {
         Self::of_this_program("sink", &[], folder)
     }
 
+    /// The mail server behind those that relay.
+    pub(crate) fn relay(lmtp: bool, folder: &Path) -> Result<Self> {
+        Self::of_this_program("relay", if lmtp { &["--lmtp"] } else { &[] }, folder)
+    }
+
     /// The yardstick, posting to `sink`.
     pub(crate) fn floor(sink: SocketAddr, folder: &Path, layer: Layer) -> Result<Self> {
         let to = format!("http://{sink}/inbound");
