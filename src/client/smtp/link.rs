@@ -1,6 +1,7 @@
 //! The socket of a conversation: connect, TLS, lines out, replies in; each by a deadline.
 
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -159,23 +160,22 @@ impl Link {
         }
     }
 
-    /// Writes octets of a message, and listens meanwhile: a server that has heard enough may say so,
-    /// and then read no more.
+    /// Writes octets of a message from where they are, and listens meanwhile: a server that has heard enough
+    /// may say so, and then read no more.
     pub(super) async fn write_listening(
         &mut self,
-        octets: &[u8],
+        mut octets: &mut [IoSlice<'_>],
         stage: &'static str,
         deadline: Instant,
     ) -> Result<Written, Fault> {
-        let mut rest = octets;
-        let all = poll_fn(|cx| self.poll_write_listening(&mut rest, cx));
+        let all = poll_fn(|cx| self.poll_write_listening(&mut octets, cx));
         timeout_at(deadline, all).await.map_err(|_| Fault::Late(stage))
     }
 
-    fn poll_write_listening(&mut self, rest: &mut &[u8], cx: &mut Context<'_>) -> Poll<Written> {
+    fn poll_write_listening(&mut self, rest: &mut &mut [IoSlice<'_>], cx: &mut Context<'_>) -> Poll<Written> {
         while !rest.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, rest) {
-                Poll::Ready(Ok(count)) if count > 0 => *rest = rest.get(count..).unwrap_or_default(),
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, rest) {
+                Poll::Ready(Ok(count)) if count > 0 => IoSlice::advance_slices(rest, count),
                 Poll::Ready(_) => return Poll::Ready(Written::Cut),
                 Poll::Pending => return self.poll_heard(cx),
             }

@@ -2,6 +2,8 @@
 //!
 //! Lenient where other servers are: a line may end by LF alone, and be longer than the 512 octets of §4.5.3.1.5.
 
+use memchr::memchr;
+
 use crate::smtp::reply::Class;
 
 /// Octets of a line, its end included. RFC 5321 §4.5.3.1.5 says 512; some servers say more.
@@ -45,7 +47,9 @@ pub(crate) enum NotSmtp {
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     octets: Vec<u8>,
+    /// The lines of a reply that is not whole, and their code.
     lines: Vec<String>,
+    code: u16,
 }
 
 impl Reader {
@@ -66,31 +70,31 @@ impl Reader {
 
     /// The next whole reply; none until more is read.
     pub(crate) fn reply(&mut self) -> Result<Option<Reply>, NotSmtp> {
-        while let Some(end) = self.octets.iter().position(|octet| *octet == b'\n') {
-            let line: Vec<u8> = self.octets.drain(..=end).collect();
-            let (code, more, text) = line_of(&line)?;
-            if line.len() > MAX_LINE || self.lines.len() == MAX_LINES {
+        while let Some(end) = memchr(b'\n', &self.octets) {
+            if end >= MAX_LINE || self.lines.len() == MAX_LINES {
                 return Err(NotSmtp::TooLong);
             }
-            self.lines.push(format!("{code}{text}"));
+            let (code, more, text) = line_of(&self.octets[..end])?;
+            // RFC 5321 §4.2.1: "The reply code on each of the lines MUST be the same."
+            if !self.lines.is_empty() && code != self.code {
+                return Err(NotSmtp::Malformed);
+            }
+            self.code = code;
+            self.lines.push(text);
+            self.octets.drain(..=end);
             if more == More::No {
-                return self.take(code).map(Some);
+                return Ok(Some(self.take()));
             }
         }
         if self.octets.len() > MAX_LINE { Err(NotSmtp::TooLong) } else { Ok(None) }
     }
 
-    /// RFC 5321 §4.2.1: "The reply code on each of the lines MUST be the same."
-    fn take(&mut self, code: u16) -> Result<Reply, NotSmtp> {
-        let digits = code.to_string();
-        let lines = std::mem::take(&mut self.lines);
-        let texts = lines.into_iter().map(|line| line.strip_prefix(&digits).map(ToOwned::to_owned));
-        let lines: Option<Vec<String>> = texts.collect();
+    fn take(&mut self) -> Reply {
         if self.octets.is_empty() {
             // A connection that waits for its next use holds as little as it can.
             self.octets = Vec::new();
         }
-        Ok(Reply { code, lines: lines.ok_or(NotSmtp::Malformed)? })
+        Reply { code: self.code, lines: std::mem::take(&mut self.lines) }
     }
 }
 
@@ -101,9 +105,8 @@ enum More {
     No,
 }
 
-/// Code, whether another line follows, and text.
+/// Code, whether another line follows, and text, of a line without its LF.
 fn line_of(line: &[u8]) -> Result<(u16, More, String), NotSmtp> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let (digits, rest) = line.split_at_checked(3).ok_or(NotSmtp::Malformed)?;
     let code = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|c| c.is_ascii_digit()));

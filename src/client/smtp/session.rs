@@ -9,6 +9,9 @@
 //! A step that is dropped, or that fails, leaves replies owed or a message half said: such a session can't
 //! be used again.
 
+use std::io::IoSlice;
+use std::iter;
+
 use tokio::time::Instant;
 
 use super::announced::Announced;
@@ -19,7 +22,7 @@ use super::reply::Reply;
 use super::text::{Stuffing, Text};
 use crate::smtp::reply::Class;
 
-/// Octets that are written at a time.
+/// Octets of DATA that are written at a time.
 const BUFFER: usize = 16 * 1024;
 
 /// Why a relay did not take something.
@@ -278,22 +281,16 @@ impl Session {
 
     async fn chunk(&mut self, text: &Text, deadline: Instant) -> Result<Written, Fault> {
         self.state = State::Message;
-        let mut buffer = format!("BDAT {} LAST\r\n", text.len()).into_bytes();
-        for segment in text.segments() {
-            for part in segment.chunks(BUFFER) {
-                if buffer.len() + part.len() > BUFFER
-                    && self.flush(&mut buffer, deadline).await? == Written::Cut
-                {
-                    return Ok(Written::Cut);
-                }
-                buffer.extend_from_slice(part);
-            }
-        }
-        self.flush(&mut buffer, deadline).await
+        let command = format!("BDAT {} LAST\r\n", text.len());
+        let segments = text.segments().iter().map(|segment| &**segment);
+        let octets = iter::once(command.as_bytes()).chain(segments);
+        let mut octets: Vec<IoSlice<'_>> = octets.map(IoSlice::new).collect();
+        self.link.write_listening(&mut octets, Stage::Message.name(), deadline).await
     }
 
     async fn flush(&mut self, buffer: &mut Vec<u8>, deadline: Instant) -> Result<Written, Fault> {
-        let written = self.link.write_listening(buffer, Stage::Message.name(), deadline).await;
+        let octets = &mut [IoSlice::new(buffer)];
+        let written = self.link.write_listening(octets, Stage::Message.name(), deadline).await;
         buffer.clear();
         written
     }

@@ -38,28 +38,22 @@ impl Text {
 
     /// Reads all of it.
     pub(crate) fn content(&self) -> Content {
-        let mut content = Content::default();
-        let mut behind_cr = false;
+        let (mut content, mut behind_cr) = (Content::default(), false);
+        let (mut ends, mut returns) = (0, 0);
         for segment in &self.segments {
             content.eight_bit |= !segment.is_ascii();
-            content.bare_newline |= has_bare_newline(segment, behind_cr);
+            for at in memchr_iter(b'\n', segment) {
+                let before = at.checked_sub(1).map_or(behind_cr, |before| segment[before] == b'\r');
+                content.bare_newline |= !before;
+                ends += 1;
+            }
+            returns += memchr_iter(b'\r', segment).count();
             behind_cr = segment.ends_with(b"\r");
         }
-        content.bare_newline |= behind_cr;
+        // Where each LF has a CR before it, more CRs than LFs is one that stands alone.
+        content.bare_newline |= returns != ends;
         content
     }
-}
-
-/// Whether a CR or LF stands alone; a CR at the very end is the next segment's to judge.
-fn has_bare_newline(segment: &[u8], behind_cr: bool) -> bool {
-    if behind_cr && !segment.starts_with(b"\n") {
-        return true;
-    }
-    let before = |at: usize| at.checked_sub(1).map_or(behind_cr, |before| segment[before] == b'\r');
-    let lf_alone = memchr_iter(b'\n', segment).any(|at| !before(at));
-    let cr_alone =
-        memchr_iter(b'\r', segment).any(|at| segment.get(at + 1).is_some_and(|next| *next != b'\n'));
-    lf_alone || cr_alone
 }
 
 /// Puts "one additional period" at the beginning of each line that begins with one, and a line with a
