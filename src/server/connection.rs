@@ -2,12 +2,10 @@
 //!
 //! All replies to one read leave in one write.
 
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -25,6 +23,10 @@ use crate::metrics::{ListenerMetrics, SessionOutcome};
 use crate::pipeline;
 use crate::smtp::reply::{self, Reply};
 use crate::smtp::{Action, Answer, Pressure, Question, Session, Verb, Violation};
+
+/// How long replies to commands of a group (RFC 2920) wait for those behind them that somebody else has to
+/// give: one write for all of them is a good part of what a message costs.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 /// Who is at both ends, and how it stands outside.
 pub(super) struct Connection<'a> {
@@ -353,17 +355,18 @@ impl Connection<'_> {
     }
 }
 
-/// Waits for an answer. What was said before does not wait with it.
+/// Waits for an answer. What was said before goes out with it, but does not wait for long.
 async fn flushed<T>(
     mut answer: Pin<Box<impl Future<Output = T>>>,
     socket: &mut Socket,
     out: &mut Vec<u8>,
 ) -> io::Result<T> {
-    let known = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
-    if let Poll::Ready(answer) = known {
-        return Ok(answer);
+    if !out.is_empty() {
+        if let Ok(answer) = timeout(TOGETHER, answer.as_mut()).await {
+            return Ok(answer);
+        }
+        socket.write(out).await?;
     }
-    socket.write(out).await?;
     Ok(answer.await)
 }
 
