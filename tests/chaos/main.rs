@@ -10,6 +10,7 @@ mod backend;
 mod drain;
 mod kill;
 mod relay;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod swap;

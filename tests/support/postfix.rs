@@ -109,6 +109,19 @@ impl Drop for Postfix {
     }
 }
 
+/// Lines of main.cf by which it delivers what is for `domain` into Maildirs in `mail` of its folder; `maps` says
+/// which is whose.
+pub(crate) fn mailboxes(folder: &Path, domain: &str, maps: &str) -> String {
+    let mail = folder.join("mail");
+    fs::create_dir(&mail).unwrap();
+    run(Command::new("chown").arg("nobody").arg(&mail));
+    format!(
+        "virtual_mailbox_domains = {domain}\nvirtual_mailbox_base = {}\nvirtual_mailbox_maps = {maps}\n\
+         virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\nvirtual_minimum_uid = 1\n",
+        mail.display()
+    )
+}
+
 /// Whether a process of this group runs.
 fn is_alive(group: u32) -> bool {
     let of_group = |entry: fs::DirEntry| {

@@ -62,7 +62,11 @@ pub(super) fn health(trouble: &Trouble) -> Health {
         Trouble::Fault(Fault::Forbidden(_)) => Health::Unknown,
         Trouble::Fault(_) | Trouble::Unopened(_) => Health::Down { retry_after: None },
         // What it says of a message by 4.7.x is no word on itself.
-        Trouble::Refused { stage: Stage::Message, reply } if subject(reply) == Some(7) => Health::Alive,
+        Trouble::Refused { stage: Stage::Message, reply }
+            if matches!(said(reply), Some(Enhanced { subject: 7, .. })) =>
+        {
+            Health::Alive
+        }
         Trouble::Refused { reply, .. } if reply.code == CLOSING => Health::Down { retry_after: None },
         Trouble::Refused { .. } => Health::Alive,
     }
@@ -121,10 +125,6 @@ fn is_about_us(stage: Stage, reply: &Reply) -> bool {
 /// The enhanced code of a reply.
 fn said(reply: &Reply) -> Option<Enhanced> {
     reply.lines.first().and_then(|line| split(line).0).map(|(_, enhanced)| enhanced)
-}
-
-fn subject(reply: &Reply) -> Option<u16> {
-    said(reply).map(|enhanced| enhanced.subject)
 }
 
 /// Its words as a reply of ours: one that does not end the session, with a code that every client knows.

@@ -1,19 +1,16 @@
 //! As the relay that takes notifications, and the server of the sender whom they tell.
 
-use std::fs;
-use std::process::Command;
-
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::Postfix;
+use crate::MESSAGE;
 use crate::support::bounces::{KEY, Notifying, OTHER_KEY, ask, bounces, keys, unknown};
 use crate::support::client::Client;
 use crate::support::maildir::messages;
 use crate::support::manifests::{Manifests, free_port};
+use crate::support::postfix::{Postfix, mailboxes};
 use crate::support::recorder::Recorder;
 use crate::support::server::folder;
 use crate::support::until::until;
-use crate::{MESSAGE, run};
 
 const ALICE: &str = "alice@client.example";
 
@@ -25,16 +22,11 @@ struct Home {
 impl Home {
     fn start(port: u16, mailchute: u16) -> Self {
         let folder = folder();
-        let mail = folder.path().join("mail");
-        fs::create_dir(&mail).unwrap();
-        run(Command::new("chown").arg("nobody").arg(&mail));
+        let maps = format!("inline:{{ {ALICE}=alice/ }}");
+        let mailboxes = mailboxes(folder.path(), "client.example", &maps);
         let settings = format!(
-            "virtual_mailbox_domains = client.example\nvirtual_mailbox_base = {}\n\
-             virtual_mailbox_maps = inline:{{ {ALICE}=alice/ }}\n\
-             virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\nvirtual_minimum_uid = 1\n\
-             smtp_tls_security_level = none\n\
-             transport_maps = inline:{{ {{ example.org = smtp:[127.0.0.1]:{mailchute} }} }}\n",
-            mail.display(),
+            "{mailboxes}smtp_tls_security_level = none\n\
+             transport_maps = inline:{{ {{ example.org = smtp:[127.0.0.1]:{mailchute} }} }}\n"
         );
         Self { postfix: Postfix::start_at(port, folder, &settings) }
     }

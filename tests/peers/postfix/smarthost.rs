@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use super::Postfix;
 use crate::MESSAGE;
 use crate::support::certificates::Authority;
 use crate::support::client::Client;
 use crate::support::front_end::FrontEnd;
 use crate::support::maildir::{is_relayed, only_message};
 use crate::support::manifests::{Manifests, free_port};
+use crate::support::postfix::{Postfix, mailboxes};
 use crate::support::server::folder;
 use crate::support::until::until_true;
 
@@ -19,15 +19,11 @@ fn postfix(authority: &Authority, name: &str, settings: &str) -> Postfix {
     authority.server(&[name]).write(files.path(), "its");
     fs::write(files.path().join("checks"), "/^Subject: refuse me/ REJECT this subject is not welcome\n")
         .unwrap();
-    let mail = files.path().join("mail");
-    fs::create_dir(&mail).unwrap();
-    crate::run(std::process::Command::new("chown").arg("nobody").arg(&mail));
     let at = files.path().display().to_string();
+    let maps = "inline:{ ann@example.org=ann/ , bob@example.org=bob/ }";
+    let mailboxes = mailboxes(files.path(), "example.org", maps);
     let settings = format!(
-        "virtual_mailbox_domains = example.org\nvirtual_mailbox_base = {at}/mail\n\
-         virtual_mailbox_maps = inline:{{ ann@example.org=ann/ , bob@example.org=bob/ }}\n\
-         virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\nvirtual_minimum_uid = 1\n\
-         header_checks = regexp:{at}/checks\nmessage_size_limit = 200000\n\
+        "{mailboxes}header_checks = regexp:{at}/checks\nmessage_size_limit = 200000\n\
          smtpd_tls_cert_file = {at}/its.crt\nsmtpd_tls_key_file = {at}/its.key\n{settings}\n"
     );
     Postfix::start_in(files, &settings)
