@@ -37,7 +37,7 @@
 //! Pure rooms have no I/O, clock, environment, randomness or log: [`mail`] (vocabulary), [`smtp`],
 //! [`route`], [`sasl`], [`policy`], [`plan`], [`stamp`], [`api`], [`compile`], [`status`]. The others are
 //! edges: [`server`], [`pipeline`], [`backend`], [`lookup`], [`client`], [`source`], [`controller`], [`admin`],
-//! [`inbox`], [`commands`]. [`metrics`] and
+//! [`export`], [`inbox`], [`commands`]. [`metrics`] and
 //! [`telemetry`] are for edges only. Who may import whom is held by `tests/tidy.rs`.
 //!
 //! # Invariants
@@ -66,6 +66,7 @@ pub mod client;
 pub mod commands;
 pub mod compile;
 pub mod controller;
+pub mod export;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod inbox;

@@ -21,6 +21,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
 use family::Family;
@@ -286,11 +287,16 @@ impl Metrics {
         self.families.messages.retain("route", |held| held != route);
     }
 
+    /// All series as they are now.
+    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
     /// All series in Prometheus' text format, of content type [`TEXT_FORMAT`].
     pub fn render(&self) -> String {
         let mut text = String::new();
         // The encoder fails only where its writer does, or on a family without series: neither exists here.
-        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.gather(), &mut text) {
             tracing::error!(%error, "metrics can't be rendered");
         }
         text

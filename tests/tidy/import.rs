@@ -47,6 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "stamp",
         ],
     ),
+    ("export", &["client", "metrics", "plan", "telemetry"]),
     ("admin", &["mail", "plan", "pipeline", "metrics", "telemetry"]),
     // The page of the dev command is served as the admin port is.
     ("inbox", &["admin", "mail", "metrics", "telemetry"]),

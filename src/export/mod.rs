@@ -1,0 +1,7 @@
+//! Traces, metrics and logs on their way to an OpenTelemetry collector.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `families` | metric families as OTLP has them, from the registry that Prometheus is served from |
+
+pub(crate) mod families;
