@@ -60,6 +60,11 @@ pub enum Command {
     Probe(probe::ProbeArgs),
 }
 
+/// What a variable of the environment says that is nobody's argument.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// `mailchute dev`.
 #[derive(Debug, Args)]
 pub struct Dev {

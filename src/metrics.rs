@@ -11,6 +11,7 @@
 mod check;
 mod controller;
 mod delivery;
+mod export;
 mod family;
 mod label;
 mod listener;
@@ -29,6 +30,8 @@ use family::Family;
 pub use check::{CHECK_SECONDS, Check, CheckOutcome};
 pub use controller::PatchResult;
 pub use delivery::{DeliveryMetrics, InFlight};
+pub(crate) use export::ExportMetrics;
+pub use export::Signal;
 pub use label::{
     AuthOutcome, BounceOutcome, CircuitState, MessageOutcome, RecipientOutcome, RecipientReason,
     SessionOutcome,
@@ -167,6 +170,10 @@ families! {
         ["version_current"], "Front-ends, by whether they use what is published.";
     token_reviews: IntCounter = "mailchute_token_reviews_total",
         ["outcome"], "Questions to the apiserver whose a token is.";
+    telemetry_exports: IntCounter = "mailchute_telemetry_exports_total",
+        ["signal", "outcome"], "Requests to the OpenTelemetry collector.";
+    telemetry_dropped: IntCounter = "mailchute_telemetry_dropped_total",
+        ["signal", "reason"], "Spans, log records and metric points that did not reach the collector.";
 }
 
 /// All families and their registry. Clones count into the same series.

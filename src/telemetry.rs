@@ -6,9 +6,10 @@
 use std::io::{self, IsTerminal};
 
 use opentelemetry::{SpanId, TraceId};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::backend::{Delivery, TraceContext};
 use crate::mail::{Client, TransactionId};
@@ -34,18 +35,21 @@ impl LogFormat {
     }
 }
 
-/// Sends log lines to standard error, for as long as what it gives back is held.
+/// Who else is told of spans and events, each with a filter of its own.
+pub type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
+
+/// Sends log lines to standard error, for as long as what it gives back is held; `others` are told too.
 ///
 /// `filter` is a list of directives as `RUST_LOG` takes them, such as `info,mailchute=debug`.
 ///
 /// # Errors
 ///
 /// Where `filter` is not such a list, or logging was set up before.
-pub fn init(format: LogFormat, filter: &str) -> Result<Flush, TelemetryError> {
+pub fn init(format: LogFormat, filter: &str, others: Layers) -> Result<Flush, TelemetryError> {
     let filter = filter_of(filter)?;
     let colours = io::stderr().is_terminal();
     let (lines, flush) = writer::start(io::stderr()).map_err(TelemetryError::Thread)?;
-    dispatch(format, filter, colours, lines).try_init().map_err(|_| TelemetryError::Twice)?;
+    dispatch(format, filter, colours, lines, others).try_init().map_err(|_| TelemetryError::Twice)?;
     Ok(flush)
 }
 
@@ -53,7 +57,8 @@ pub fn init(format: LogFormat, filter: &str) -> Result<Flush, TelemetryError> {
 /// says for each attempt what `source::cluster` says once.
 const KEPT_OUT: [&str; 2] = ["kube_client::client=off", "kube_runtime::watcher=off"];
 
-fn filter_of(directives: &str) -> Result<EnvFilter, TelemetryError> {
+/// What `directives` let through, less what is never logged.
+pub(crate) fn filter_of(directives: &str) -> Result<EnvFilter, TelemetryError> {
     let wrong = |error: &dyn std::error::Error| TelemetryError::Filter(error.to_string());
     let mut filter = EnvFilter::builder().parse(directives).map_err(|error| wrong(&error))?;
     for directive in KEPT_OUT {
@@ -88,15 +93,27 @@ pub fn relay_span(backend: &Backend) -> tracing::Span {
     tracing::debug_span!("delivery.recipient", kind = backend.target.kind(), backend = %backend.label)
 }
 
-fn dispatch<W>(format: LogFormat, filter: EnvFilter, colours: bool, writer: W) -> tracing::Dispatch
+fn dispatch<W>(
+    format: LogFormat,
+    filter: EnvFilter,
+    colours: bool,
+    writer: W,
+    mut others: Layers,
+) -> tracing::Dispatch
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    match format {
-        LogFormat::Human => subscriber.with_ansi(colours).with_target(false).finish().into(),
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).finish().into(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Human => lines.with_ansi(colours).with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    // A filter for all costs less than one for each, where there is but one.
+    if others.is_empty() {
+        return Registry::default().with(lines).with(filter).into();
     }
+    others.push(lines.with_filter(filter).boxed());
+    Registry::default().with(others).into()
 }
 
 /// Why logging could not be set up.
@@ -152,12 +169,15 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let filter = filter_of(filter).unwrap();
-        tracing::dispatcher::with_default(&dispatch(format, filter, false, move || writer.clone()), || {
-            let _session = tracing::info_span!("smtp.session", listener = "mx").entered();
-            tracing::info!(outcome = "delivered", "message \u{1b}[31m");
-            tracing::debug!("detail");
-            tracing::warn!(target: "kube_client::client", "an answer that can't be read: hunter2");
-        });
+        tracing::dispatcher::with_default(
+            &dispatch(format, filter, false, move || writer.clone(), Layers::new()),
+            || {
+                let _session = tracing::info_span!("smtp.session", listener = "mx").entered();
+                tracing::info!(outcome = "delivered", "message \u{1b}[31m");
+                tracing::debug!("detail");
+                tracing::warn!(target: "kube_client::client", "an answer that can't be read: hunter2");
+            },
+        );
         let lines = lines.0.lock().unwrap().clone();
         String::from_utf8(lines).unwrap()
     }
@@ -192,7 +212,10 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_told() {
-        assert!(matches!(init(LogFormat::Json, "mailchute=loud"), Err(TelemetryError::Filter(_))));
+        assert!(matches!(
+            init(LogFormat::Json, "mailchute=loud", Layers::new()),
+            Err(TelemetryError::Filter(_))
+        ));
     }
 
     #[test]

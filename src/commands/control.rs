@@ -22,13 +22,13 @@ use crate::source::cluster;
 ///
 /// All replicas serve. One is ready once its port is open, its certificate is there and all has been
 /// compiled for the first time, and stays so whatever becomes of the API server.
-pub(super) async fn run(arguments: Control) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Control, metrics: Metrics) -> Result<Exit, Failure> {
     // Before anything that takes long, so that a signal is never missed.
     let stopped = front_end::stopped();
     let listener = bind("--listen", arguments.listen).await?;
     let admin = bind("--admin", arguments.admin).await?;
     let client = client(&arguments).await?;
-    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let readiness = Readiness::default();
     let mut work = JoinSet::new();
     let (certificate, authority) = certificate(&arguments, &client, &metrics, &mut work).await?;
     let stop_admin = serve_admin(admin, &metrics, &readiness);

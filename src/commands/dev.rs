@@ -23,7 +23,7 @@ use crate::source;
 const BUILT_IN: &str = include_str!("dev.yaml");
 
 /// Runs until SIGTERM or SIGINT.
-pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failure> {
     let stopped = front_end::stopped();
     let bounds = Bounds {
         max_sessions: 1000,
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: Dev) -> Result<Exit, Failure> {
         }
         None => (None, built_in(arguments.smtp, &urls.0)?, arguments.smtp.ip()),
     };
-    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let readiness = Readiness::default();
     let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
     let smtp = front_end.addresses();
     let inbox =

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
+use crate::export::{Export, ExportError, Work};
+use crate::metrics::Metrics;
 use crate::server::PortError;
 use crate::source::Unreadable;
 use crate::telemetry::{self, LogFormat, TelemetryError};
@@ -84,13 +86,16 @@ pub enum Failure {
     /// Logging.
     #[error("{0}")]
     Telemetry(#[from] TelemetryError),
+    /// What goes to a collector.
+    #[error("{0}")]
+    Export(#[from] ExportError),
 }
 
 impl Failure {
     /// How the process ends by it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Telemetry(_) => Exit::Usage,
+            Self::Usage(_) | Self::Telemetry(_) | Self::Export(_) => Exit::Usage,
             Self::Source(_) | Self::Config(_) => Exit::Data,
             Self::Port(_) | Self::System { .. } => Exit::System,
             Self::Output(_) => Exit::Failure,
@@ -102,11 +107,18 @@ impl Failure {
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
     let quiet = matches!(cli.command, Command::Dev(_));
     let filter = cli.log.log.as_deref().unwrap_or(if quiet { "warn" } else { "info" });
-    let _flush = telemetry::init(cli.log.log_format.unwrap_or_else(LogFormat::for_stderr), filter)?;
+    let metrics = Metrics::new();
+    let runs_on = matches!(cli.command, Command::Dev(_) | Command::Serve(_) | Command::Control(_));
+    let export = if runs_on { Export::prepare(&cli::environment, filter, &metrics)? } else { None };
+    let (layers, work) = export.map(Export::into_parts).unzip();
+    let format = cli.log.log_format.unwrap_or_else(LogFormat::for_stderr);
+    let _flush = telemetry::init(format, filter, layers.unwrap_or_default())?;
+    // Ends before the log does, which says what went wrong.
+    let _running = work.map(Work::start).transpose().map_err(ExportError::Thread)?;
     match cli.command {
-        Command::Dev(arguments) => block_on(dev::run(arguments)),
-        Command::Serve(arguments) => block_on(serve::run(arguments)),
-        Command::Control(arguments) => block_on(control::run(*arguments)),
+        Command::Dev(arguments) => block_on(dev::run(arguments, metrics)),
+        Command::Serve(arguments) => block_on(serve::run(arguments, metrics)),
+        Command::Control(arguments) => block_on(control::run(*arguments, metrics)),
         Command::Check(arguments) => Ok(check::run(&arguments, &mut io::stdout())?),
         Command::Crd => Ok(crd::run(&mut io::stdout())?),
         Command::Explain(arguments) => Ok(explain::run(&arguments, &mut io::stdout())?),

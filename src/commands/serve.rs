@@ -21,11 +21,11 @@ use crate::plan::ObjectName;
 use crate::source::remote::Options;
 
 /// Serves until SIGTERM or SIGINT, then drains.
-pub(super) async fn run(arguments: Serve) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Serve, metrics: Metrics) -> Result<Exit, Failure> {
     front_end::raise_file_limit(arguments.bounds.max_sessions);
     // Before anything that takes long, so that a signal is never missed.
     let stopped = front_end::stopped();
-    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let readiness = Readiness::default();
     match &arguments.manifests {
         Some(folder) => on_manifests(&arguments, folder, stopped, &metrics, &readiness).await?,
         None => on_controller(&arguments, stopped, &metrics, &readiness).await?,

@@ -136,8 +136,10 @@ mod tests {
         let counter = IntCounterVec::new(Opts::new("mail_total", "Mail."), &["listener", "code"]).unwrap();
         registry.register(Box::new(counter.clone())).unwrap();
         counter.with_label_values(&["mx", "250"]).inc_by(7);
-        let span =
-            Span { began: UNIX_EPOCH + Duration::from_secs(1), gathered: UNIX_EPOCH + Duration::from_nanos(9) };
+        let span = Span {
+            began: UNIX_EPOCH + Duration::from_secs(1),
+            gathered: UNIX_EPOCH + Duration::from_nanos(9),
+        };
         let metric = only(&registry, span);
         assert_eq!((&*metric.name, &*metric.description, &*metric.unit), ("mail_total", "Mail.", ""));
         let Some(metric::Data::Sum(sum)) = metric.data else { panic!("no sum") };

@@ -13,41 +13,7 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-/// One of three kinds of telemetry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Traces,
-    Metrics,
-    Logs,
-}
-
-impl Signal {
-    /// As it is written in logs and labels.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Traces => "traces",
-            Self::Metrics => "metrics",
-            Self::Logs => "logs",
-        }
-    }
-
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Traces => "TRACES",
-            Self::Metrics => "METRICS",
-            Self::Logs => "LOGS",
-        }
-    }
-
-    /// Where it goes over gRPC.
-    fn method(self) -> &'static str {
-        match self {
-            Self::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-            Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-            Self::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-        }
-    }
-}
+use crate::metrics::Signal;
 
 /// How a request is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +71,24 @@ pub struct SettingsError {
     problem: &'static str,
 }
 
+/// How variables call a signal.
+fn variable(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "TRACES",
+        Signal::Metrics => "METRICS",
+        Signal::Logs => "LOGS",
+    }
+}
+
+/// Where a signal goes over gRPC.
+fn method(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    }
+}
+
 /// What a variable says: nothing where it is not set.
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -140,19 +124,19 @@ struct Variables<'a>(Environment<'a>);
 impl Variables<'_> {
     /// The signal's own variable, or else the one for all; and what it is called.
     fn of(&self, signal: Signal, option: &str) -> Option<(String, String)> {
-        let own = format!("OTEL_EXPORTER_OTLP_{}_{option}", signal.variable());
+        let own = format!("OTEL_EXPORTER_OTLP_{}_{option}", variable(signal));
         let shared = format!("OTEL_EXPORTER_OTLP_{option}");
         [own, shared].into_iter().find_map(|name| self.0(&name).map(|value| (name, value)))
     }
 
     fn target(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {
-        let exporter = format!("OTEL_{}_EXPORTER", signal.variable());
+        let exporter = format!("OTEL_{}_EXPORTER", variable(signal));
         match self.0(&exporter).as_deref().map(str::trim) {
             None | Some("otlp") => {}
             Some("none") => return Ok(None),
             Some(_) => return Err(error(&exporter, "otlp or none")),
         }
-        let Some((variable, endpoint)) = self.of(signal, "ENDPOINT") else { return Ok(None) };
+        let Some((name, endpoint)) = self.of(signal, "ENDPOINT") else { return Ok(None) };
         let protocol = self.word(signal, "PROTOCOL", "grpc or http/protobuf", |word| match word {
             "grpc" => Some(Protocol::Grpc),
             "http/protobuf" => Some(Protocol::Http),
@@ -166,15 +150,16 @@ impl Variables<'_> {
             "none" => Some(false),
             _ => None,
         })?;
-        let place = Place::read(&endpoint, protocol, insecure).map_err(|problem| error(&variable, problem))?;
+        let place = Place::read(&endpoint, protocol, insecure).map_err(|problem| error(&name, problem))?;
         let path = match protocol {
-            Protocol::Grpc => signal.method().to_owned(),
+            Protocol::Grpc => method(signal).to_owned(),
             // "the per-signal endpoint MUST be used as-is"; to the shared one the signal's own path is added.
-            Protocol::Http if variable.contains(signal.variable()) => place.path,
+            Protocol::Http if name.contains(variable(signal)) => place.path,
             Protocol::Http => format!("{}/v1/{}", place.path.trim_end_matches('/'), signal.as_str()),
         };
         let headers = self.of(signal, "HEADERS");
-        let headers = headers.map(|(name, value)| headers_of(&value).map_err(|problem| error(&name, problem)));
+        let headers =
+            headers.map(|(name, value)| headers_of(&value).map_err(|problem| error(&name, problem)));
         let timeout = self.of(signal, "TIMEOUT");
         let timeout = timeout.map_or(Ok(10_000), |(name, value)| whole(&name, &value))?;
         Ok(Some(Target {

@@ -34,9 +34,11 @@ mod endpoint;
 mod http1;
 mod http2;
 mod pool;
+mod post;
 
 pub(crate) use direct::{Answered, Direct};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use post::{Post, Said, Version};
 
 /// Octets of an answer's head, at most.
 const MAX_HEAD: u32 = 64 * 1024;

@@ -16,7 +16,8 @@ const SHARED: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4
 
 #[test]
 fn nothing_is_exported_unasked() {
-    for variables in [&[][..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")], &[SHARED, ("OTEL_SDK_DISABLED", "True")]]
+    for variables in
+        [&[][..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")], &[SHARED, ("OTEL_SDK_DISABLED", "True")]]
     {
         assert!(read(variables).unwrap().is_empty(), "{variables:?}");
     }
@@ -25,7 +26,8 @@ fn nothing_is_exported_unasked() {
 #[test]
 fn one_endpoint_serves_all_signals_each_on_its_path() {
     let settings = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/in/")]).unwrap();
-    let (traces, logs, metrics) = (settings.traces.unwrap(), settings.logs.unwrap(), settings.metrics.unwrap());
+    let (traces, logs, metrics) =
+        (settings.traces.unwrap(), settings.logs.unwrap(), settings.metrics.unwrap());
     assert_eq!((&*traces.0.path, &*logs.0.path), ("/in/v1/traces", "/in/v1/logs"));
     assert_eq!(metrics.0.path, "/in/v1/metrics");
     assert_eq!((traces.0.https, &*traces.0.host, traces.0.port), (false, "collector", 4318));
@@ -63,7 +65,8 @@ fn a_signal_can_be_left_out() {
 
 #[test]
 fn headers_are_decoded_and_sensitive() {
-    let target = traces(&[SHARED, ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20a%3Db, x-tenant = 7 ,")]);
+    let target =
+        traces(&[SHARED, ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20a%3Db, x-tenant = 7 ,")]);
     assert_eq!(target.headers["authorization"], "Bearer a=b");
     assert!(target.headers["authorization"].is_sensitive());
     assert_eq!(target.headers["x-tenant"], "7");
