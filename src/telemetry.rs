@@ -1,22 +1,21 @@
 //! Logs and traces: the `tracing` subscriber, the spans and the names of their fields, new ids.
 //!
-//! Nothing is exported yet, so the sampled flag of a trace is never set. Fields never hold content or
-//! credentials.
+//! Fields never hold content or credentials. What goes to a collector is the matter of `export`.
 
 use std::io::{self, IsTerminal};
 
-use opentelemetry::{SpanId, TraceId};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::backend::{Delivery, TraceContext};
-use crate::mail::{Client, TransactionId};
-use crate::plan::Backend;
-
+mod span;
 mod writer;
 
+pub use span::{
+    command_span, delivery_failed, delivery_span, new_trace, policy_span, relay_span, session_span, trace,
+    transaction_span,
+};
 pub use writer::Flush;
 
 /// How log lines look.
@@ -67,32 +66,6 @@ pub(crate) fn filter_of(directives: &str) -> Result<EnvFilter, TelemetryError> {
     Ok(filter)
 }
 
-/// The span of one connection.
-///
-/// Spans are at debug: log lines say all that is needed without them, and what nobody records costs
-/// nothing.
-pub fn session_span(listener: &str, client: Client) -> tracing::Span {
-    tracing::debug_span!("smtp.session", listener, client.address = %client.address, client.port = client.port)
-}
-
-/// The span of one transaction, from the end of its data to its reply.
-pub fn transaction_span(id: TransactionId) -> tracing::Span {
-    tracing::debug_span!("smtp.transaction", transaction = %id)
-}
-
-/// The span of one delivery; its ids are those the backend is given.
-pub fn delivery_span(delivery: &Delivery, backend: &Backend) -> tracing::Span {
-    tracing::debug_span!(
-        "delivery", kind = backend.target.kind(), backend = %backend.label,
-        trace_id = %delivery.trace.trace_id, span_id = %delivery.trace.span_id
-    )
-}
-
-/// The span of one recipient that a relay is told of, before there is a delivery.
-pub fn relay_span(backend: &Backend) -> tracing::Span {
-    tracing::debug_span!("delivery.recipient", kind = backend.target.kind(), backend = %backend.label)
-}
-
 fn dispatch<W>(
     format: LogFormat,
     filter: EnvFilter,
@@ -128,22 +101,6 @@ pub enum TelemetryError {
     /// There is a subscriber already.
     #[error("logging is set up already")]
     Twice,
-}
-
-/// A new trace with the span that begins it, not sampled: nobody records it yet.
-pub fn new_trace() -> TraceContext {
-    // W3C Trace Context §3.2.2.3: "All bytes as zero is considered an invalid value."
-    let trace_id = TraceId::from_bytes(rand::random_range(1..=u128::MAX).to_be_bytes());
-    TraceContext { trace_id, span_id: new_span_id(), sampled: false }
-}
-
-/// A further span of the same trace.
-pub fn new_span(of: &TraceContext) -> TraceContext {
-    TraceContext { span_id: new_span_id(), ..*of }
-}
-
-fn new_span_id() -> SpanId {
-    SpanId::from_bytes(rand::random_range(1..=u64::MAX).to_be_bytes())
 }
 
 #[cfg(test)]
@@ -216,16 +173,5 @@ mod tests {
             init(LogFormat::Json, "mailchute=loud", Layers::new()),
             Err(TelemetryError::Filter(_))
         ));
-    }
-
-    #[test]
-    fn traces_differ_and_their_spans_belong_to_them() {
-        let (one, other) = (new_trace(), new_trace());
-        assert_ne!(one.trace_id, other.trace_id);
-        let span = new_span(&one);
-        assert_eq!(span.trace_id, one.trace_id);
-        assert_ne!(span.span_id, one.span_id);
-        let header = one.traceparent();
-        assert!(header.starts_with("00-") && header.ends_with("-00") && header.len() == 55, "{header}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::notify::Notices;
 use super::outcome::{self, Settled, Telling};
@@ -34,24 +34,20 @@ impl Session {
         // The moment stamped is the moment the final dot was read, taken once.
         let (received_at, started) = (SystemTime::now(), Instant::now());
         let moment = Moment { id: TransactionId::new(received_at, rand::random()), received_at, started };
-        let span = telemetry::transaction_span(moment.id);
-        async {
-            let Some(mut transaction) = self.transaction.take() else {
-                return Answer::Refuse(reply::NO_RECIPIENTS);
-            };
-            let message = std::mem::take(&mut transaction.body).finish();
-            self.door.metrics.message_bytes(message.len());
-            match self.prepare(&mut transaction, &message, &moment) {
-                Ok(prepared) => self.deliver(prepared, &moment).await,
-                Err(reply) => {
-                    self.count_message(&transaction, outcome::label_of_ours(&reply));
-                    tracing::warn!(id = %moment.id, client = %self.peer.client.address, %reply, "message refused");
-                    Answer::Refuse(reply)
-                }
+        let Some(mut transaction) = self.transaction.take() else {
+            return Answer::Refuse(reply::NO_RECIPIENTS);
+        };
+        transaction.span.record("transaction", tracing::field::display(moment.id));
+        let message = std::mem::take(&mut transaction.body).finish();
+        self.door.metrics.message_bytes(message.len());
+        match self.prepare(&mut transaction, &message, &moment) {
+            Ok(prepared) => self.deliver(prepared, &moment).await,
+            Err(reply) => {
+                self.count_message(&transaction, outcome::label_of_ours(&reply));
+                tracing::warn!(id = %moment.id, client = %self.peer.client.address, %reply, "message refused");
+                Answer::Refuse(reply)
             }
         }
-        .instrument(span)
-        .await
     }
 
     /// All that a delivery needs, or why there is none.
@@ -72,16 +68,18 @@ impl Session {
         let group = transaction.group.as_ref().ok_or(reply::NO_RECIPIENTS)?;
         let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
         let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
-        let delivery = self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message));
+        let span = telemetry::delivery_span(live.backend());
+        let delivery = span
+            .in_scope(|| self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message)));
         let notifier = serving.notifier().map(Arc::as_ref);
         let telling = transaction.telling();
         let vouched = transaction.vouched;
-        Ok(Prepared { rule, live, delivery, conversation, telling, notifier, vouched })
+        Ok(Prepared { rule, live, delivery, span, conversation, telling, notifier, vouched })
     }
 
     async fn deliver(&self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
-        let Prepared { rule, live, delivery, conversation, telling, notifier, vouched } = prepared;
-        let outcomes = hand_over(live, &delivery, conversation, telling).await;
+        let Prepared { rule, live, delivery, span, conversation, telling, notifier, vouched } = prepared;
+        let outcomes = hand_over(live, (&delivery, span), conversation, telling).await;
         let settled = match notifier {
             None => Settled::default(),
             Some(notifier) => {
@@ -140,7 +138,7 @@ impl Session {
             route: Arc::clone(&rule.route_label),
             message_id: stamped.message_id,
             dedupe_key,
-            trace: telemetry::new_trace(),
+            trace: telemetry::trace(&Span::current()),
             timeouts: deliver.timeouts,
             bounce_token,
             deadline: moment.started + deliver.timeouts.total,
@@ -195,6 +193,8 @@ struct Prepared<'a> {
     rule: &'a Rule,
     live: &'a Live,
     delivery: Delivery,
+    /// That of the delivery.
+    span: Span,
     /// With a relay that has taken the recipients.
     conversation: Option<Box<Conversation>>,
     telling: Telling,
@@ -228,22 +228,22 @@ fn stamped(transaction: &Transaction, options: stamp::Options) -> stamp::Options
 
 async fn hand_over(
     live: &Live,
-    delivery: &Delivery,
+    (delivery, span): (&Delivery, Span),
     conversation: Option<Box<Conversation>>,
     telling: Telling,
 ) -> Vec<Outcome> {
-    let span = telemetry::delivery_span(delivery, live.backend());
     let share = match telling {
         Telling::Once => Share::All,
         Telling::Each => Share::Each,
     };
     let outcomes = match conversation {
-        Some(conversation) => live.conclude(*conversation, delivery, share).instrument(span).await,
-        None => live.deliver(delivery).instrument(span).await,
+        Some(conversation) => live.conclude(*conversation, delivery, share).instrument(span.clone()).await,
+        None => live.deliver(delivery).instrument(span.clone()).await,
     };
     if let Some(Err(failure)) = outcomes.iter().find(|outcome: &&Outcome| outcome.is_err()) {
         let (id, backend, cause) = (delivery.id, &live.backend().label, failure.cause);
         let detail = &*failure.detail;
+        telemetry::delivery_failed(&span, cause.as_str());
         // A verdict is the application's decision and no trouble of ours.
         if cause == Cause::Verdict {
             tracing::debug!(%id, %backend, detail, "not accepted by the backend");

@@ -10,6 +10,7 @@ use crate::metrics::{Check, CheckOutcome, ListenerMetrics};
 use crate::plan::{Listener, SenderRate};
 use crate::policy::{Allowance, Network, Rate, Rates};
 use crate::smtp::reply::{self, Reply};
+use crate::telemetry;
 
 /// How often clients and senders came. It outlives the plan, so that an edit gives nobody anything.
 #[derive(Debug, Default)]
@@ -108,7 +109,9 @@ impl Counts {
     }
 }
 
+/// Looks into our own memory alone, so its span is but a moment; it stands for the trace to be whole.
 fn tell(metrics: &ListenerMetrics, check: Check, passed: bool, started: Instant) {
     let outcome = if passed { CheckOutcome::Pass } else { CheckOutcome::Refuse };
+    telemetry::policy_span(check.as_str()).record("outcome", outcome.as_str());
     metrics.check(check, outcome, started.elapsed());
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tracing::{Instrument, Span};
 
 use super::auth::SignIn;
 use super::budget::Budget;
@@ -22,6 +23,7 @@ use crate::metrics::{
 use crate::plan::{Listener, Profile};
 use crate::smtp::reply::{self, Class, Reply};
 use crate::smtp::{self, Answer, Hello, Question, Sender};
+use crate::telemetry;
 
 /// Octets free in the byte budget under which reads are small.
 const SHORT_OF_MEMORY: u64 = 1 << 20;
@@ -76,6 +78,8 @@ pub struct Session {
     dropped: Option<Dropped>,
     /// Recipients refused so far; `None` once one was accepted.
     refused: Option<u32>,
+    /// That of the connection.
+    span: Span,
 }
 
 /// A transaction that is gone. If it is answered yet, its message was refused on its way in; if not, it
@@ -88,8 +92,9 @@ struct Dropped {
 }
 
 impl Session {
-    /// A client has come through a door; one that is `trusted` may say by XCLIENT who it really is.
-    pub fn new(door: Arc<Door>, client: Client, trusted: bool) -> Self {
+    /// A client has come through a door; one that is `trusted` may say by XCLIENT who it really is. `span` is the
+    /// connection's.
+    pub fn new(door: Arc<Door>, client: Client, trusted: bool, span: Span) -> Self {
         Self {
             door,
             peer: Peer::new(client),
@@ -100,7 +105,13 @@ impl Session {
             transaction: None,
             dropped: None,
             refused: Some(0),
+            span,
         }
+    }
+
+    /// What the next command is part of.
+    pub fn span(&self) -> &Span {
+        self.transaction.as_ref().map_or(&self.span, |transaction| &transaction.span)
     }
 
     /// Who the client is, as far as is known.
@@ -124,6 +135,7 @@ impl Session {
         // RFC 3207 §4.2: the server discards any knowledge obtained from the client before.
         self.greeting = None;
         self.peer.set_login(None);
+        self.span.record("tls.version", tls.version);
         self.peer.set_tls(Arc::new(tls));
     }
 
@@ -247,7 +259,8 @@ impl Session {
             return Answer::Refuse(reply::TOO_MANY_MESSAGES_FROM_CLIENT);
         }
         let vouched = self.peer.is_vouched_for(listener.profile);
-        let transaction = Transaction::new((serving, listener), (sender, vouched), &self.door.budget);
+        let span = telemetry::transaction_span(&self.span);
+        let transaction = Transaction::new((serving, listener), (sender, vouched), &self.door.budget, span);
         self.transaction = Some(Box::new(transaction));
         Answer::Accept
     }
@@ -259,12 +272,14 @@ impl Session {
             return transaction.join(*candidate, &self.peer, &self.door.metrics);
         };
         let started = Instant::now();
-        let verified = verifier.verify(&address).await;
+        let span = telemetry::policy_span(Check::Verification.as_str());
+        let verified = verifier.verify(&address).instrument(span.clone()).await;
         let outcome = match verified {
             Verified::Exists => CheckOutcome::Pass,
             Verified::Missing => CheckOutcome::Refuse,
             Verified::Unknown => CheckOutcome::Error,
         };
+        span.record("outcome", outcome.as_str());
         self.door.metrics.check(Check::Verification, outcome, started.elapsed());
         match verified {
             Verified::Exists => transaction.join(*candidate, &self.peer, &self.door.metrics),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::budget::{Budget, Held};
 use super::outcome::{self, Telling};
@@ -50,6 +50,8 @@ pub(super) struct Transaction {
     patience: Duration,
     /// Octets of all addresses so far and what parts them, refused ones too.
     octets: usize,
+    /// Its own.
+    pub(super) span: Span,
 }
 
 /// How long a message waits for the byte budget.
@@ -90,6 +92,7 @@ impl Transaction {
         (serving, listener): (Arc<Serving>, Arc<Listener>),
         (sender, vouched): (Sender, bool),
         budget: &Arc<Budget>,
+        span: Span,
     ) -> Self {
         let facts = Facts { sender: &sender.reverse_path, vouched, answer: false };
         let may_notify = serving.notifier().is_some_and(|notifier| notifier.judge(facts).is_ok());
@@ -109,6 +112,7 @@ impl Transaction {
             held,
             patience: MEMORY_PATIENCE,
             octets,
+            span,
         }
     }
 

@@ -127,7 +127,7 @@ impl Arrival {
         let trusted = self.listener.xclient.contains(client.address);
         let mut connection = Connection {
             engine: Session::new(Arc::clone(&self.config)),
-            pipeline: pipeline::Session::new(Arc::clone(&self.door), client, trusted),
+            pipeline: pipeline::Session::new(Arc::clone(&self.door), client, trusted, span.clone()),
             metrics: &self.door.metrics,
             phases: self.phases.clone(),
             refusal,
@@ -137,7 +137,8 @@ impl Arrival {
             per_client: self.listener.max_sessions_per_client,
             tls: self.tls.clone(),
         };
-        let (outcome, goodbye) = connection.serve(socket).instrument(span).await;
+        let (outcome, goodbye) = connection.serve(socket).instrument(span.clone()).await;
+        span.record("outcome", outcome.as_str());
         drop(connection);
         if goodbye == Goodbye::Linger {
             socket.close().await;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::coop;
 use tokio::time::{self, timeout};
+use tracing::{Instrument, Span};
 
 use super::admission::Place;
 use super::guard;
@@ -25,6 +26,7 @@ use crate::metrics::{ListenerMetrics, SessionOutcome};
 use crate::pipeline;
 use crate::smtp::reply::{self, Reply};
 use crate::smtp::{Action, Answer, Pressure, Question, Session, Verb, Violation};
+use crate::telemetry;
 
 /// Who is at both ends, and how it stands outside.
 pub(super) struct Connection<'a> {
@@ -182,10 +184,15 @@ impl Connection<'_> {
     ) -> io::Result<Done> {
         let mut since = Instant::now();
         let mut message = Told::Nothing;
+        // Of the question that a reply is awaited to.
+        let mut span = None;
         while let Some(action) = self.engine.poll() {
             match action {
                 Action::Reply { verb, reply } => {
                     reply.encode(out);
+                    if !matches!((message, verb), (Told::Replied, Verb::Message)) {
+                        self.trace(span.take(), verb, &reply);
+                    }
                     let now = Instant::now();
                     self.count(&mut message, verb, &reply, now - since);
                     since = now;
@@ -197,7 +204,8 @@ impl Connection<'_> {
                 }
                 Action::Ask(question) => {
                     message = if matches!(question, Question::Message) { Told::Asked } else { Told::Nothing };
-                    self.ask(question, socket, out).await?;
+                    let asked = span.insert(telemetry::command_span(self.pipeline.span()));
+                    self.ask(question, socket, out).instrument(asked.clone()).await?;
                 }
                 Action::Body(octets) => {
                     if let Some(reply) = self.pipeline.body(octets).await {
@@ -221,6 +229,13 @@ impl Connection<'_> {
             }
         }
         Ok(Done::Open)
+    }
+
+    /// Ends the span of a command; one about which nothing was asked is but a moment.
+    fn trace(&self, span: Option<Span>, verb: Verb, reply: &Reply) {
+        let span = span.unwrap_or_else(|| telemetry::command_span(self.pipeline.span()));
+        span.record("command", verb.as_str());
+        span.record("code", reply.code());
     }
 
     /// Counts a reply, and with its first one a message that the engine has refused.
