@@ -62,6 +62,44 @@ readinessProbe:
   timeoutSeconds: 2
 {{- end -}}
 
+{{/*
+Where telemetry goes, and of whom it is, as variables; nothing where it goes nowhere. Takes root, component, and of a
+front-end gateway (namespace/name). Values of the list have to be percent-encoded (W3C Baggage).
+*/}}
+{{- define "mailchute.openTelemetry" -}}
+{{- with .root.Values.openTelemetry }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_EXPORTER_OTLP_PROTOCOL
+  value: {{ .protocol | quote }}
+- name: OTEL_SERVICE_NAME
+  value: mailchute-{{ $.component }}
+- name: K8S_POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: K8S_POD_UID
+  valueFrom: {fieldRef: {fieldPath: metadata.uid}}
+- name: K8S_NAMESPACE_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: K8S_NODE_NAME
+  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+{{- $attributes := list "service.instance.id=$(K8S_POD_UID)" "k8s.pod.name=$(K8S_POD_NAME)" "k8s.pod.uid=$(K8S_POD_UID)" }}
+{{- $attributes = concat $attributes (list "k8s.namespace.name=$(K8S_NAMESPACE_NAME)" "k8s.node.name=$(K8S_NODE_NAME)" "k8s.container.name=mailchute") }}
+{{- with $.gateway }}
+{{- $attributes = append $attributes (printf "mailchute.gateway=%s" .) }}
+{{- end }}
+{{- range $key, $value := .resourceAttributes }}
+{{- $attributes = append $attributes (printf "%s=%s" $key (replace "+" "%20" (urlquery $value))) }}
+{{- end }}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: {{ join "," $attributes | quote }}
+{{- with .extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* What may be away of a Deployment's pods. A pod that is not ready may always go. */}}
 {{- define "mailchute.podDisruptionBudget" -}}
 {{- if hasKey . "minAvailable" -}}
