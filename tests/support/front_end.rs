@@ -19,6 +19,7 @@ pub(crate) struct FrontEnd {
     /// Where the admin port is.
     pub(crate) admin: SocketAddr,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     running: Running,
     folder: TempDir,
 }
@@ -40,15 +41,26 @@ impl FrontEnd {
         Self::start_with(port, &manifests.yaml(), arguments)
     }
 
-    /// The same, with any text as manifests.
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_under(port: u16, manifests: &Manifests, variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_all(port, &manifests.yaml(), &[], variables.collect())
+    }
+
+    /// The same as [`Self::start`], with any text as manifests.
     pub(crate) fn start_with(port: u16, yaml: &str, arguments: &[&str]) -> Self {
+        Self::start_all(port, yaml, arguments, Vec::new())
+    }
+
+    fn start_all(port: u16, yaml: &str, arguments: &[&str], variables: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let manifests = folder.path().join("manifests");
         std::fs::create_dir(&manifests).unwrap();
         std::fs::write(manifests.join("all.yaml"), yaml).unwrap();
         let mut all = vec!["--manifests".to_owned(), manifests.to_str().unwrap().to_owned()];
         all.extend(arguments.iter().map(ToString::to_string));
-        let mut front_end = Self::spawn(port, folder, all);
+        let smtp = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut front_end = Self::spawn_all(smtp, folder, all, variables);
         front_end.wait_until_ready();
         front_end
     }
@@ -60,9 +72,18 @@ impl FrontEnd {
 
     /// The same on any address of this machine, so that several may have the same port.
     pub(crate) fn spawn_on(smtp: SocketAddr, folder: TempDir, arguments: Vec<String>) -> Self {
+        Self::spawn_all(smtp, folder, arguments, Vec::new())
+    }
+
+    fn spawn_all(
+        smtp: SocketAddr,
+        folder: TempDir,
+        arguments: Vec<String>,
+        variables: Vec<(String, String)>,
+    ) -> Self {
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let running = run(&folder, (smtp, admin), &arguments);
-        Self { smtp, admin, arguments, running, folder }
+        let running = run(&folder, (smtp, admin), &arguments, &variables);
+        Self { smtp, admin, arguments, variables, running, folder }
     }
 
     /// Waits until it is ready; that it ends instead is a failure.
@@ -79,7 +100,7 @@ impl FrontEnd {
 
     /// Starts anew what has ended or was killed, and does not wait.
     pub(crate) fn respawn(&mut self) {
-        self.running = run(&self.folder, (self.smtp, self.admin), &self.arguments);
+        self.running = run(&self.folder, (self.smtp, self.admin), &self.arguments, &self.variables);
     }
 
     /// What is in its folder.
@@ -164,8 +185,14 @@ impl FrontEnd {
     }
 }
 
-fn run(folder: &TempDir, (smtp, admin): (SocketAddr, SocketAddr), arguments: &[String]) -> Running {
+fn run(
+    folder: &TempDir,
+    (smtp, admin): (SocketAddr, SocketAddr),
+    arguments: &[String],
+    variables: &[(String, String)],
+) -> Running {
     let mut command = program();
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     let (address, admin) = (smtp.ip().to_string(), admin.to_string());
     command.args(["serve", "--address", &address, "--admin", &admin]).args(arguments);
     Running::start(&mut command, &folder.path().join("log"))
