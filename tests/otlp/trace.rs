@@ -98,6 +98,11 @@ fn traced(collector: &Collector, endpoint: &str, protocol: &str, compression: &s
     assert_eq!(delivery.parent_span_id, command("MESSAGE"));
     assert_eq!(delivery.kind, SpanKind::Client as i32);
 
+    told(collector, &backend, delivery);
+}
+
+/// The backend has the ids of the delivery's span, and so has the log line; and both are of this process.
+fn told(collector: &Collector, backend: &Recorder, delivery: &Span) {
     let event = backend.received().pop().unwrap();
     let [trace, span] = [&delivery.trace_id, &delivery.span_id].map(|id| hex(id));
     assert_eq!(event.header("traceparent"), format!("00-{trace}-{span}-01"));
