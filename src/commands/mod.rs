@@ -13,12 +13,16 @@ pub mod check;
 mod control;
 pub mod crd;
 mod dev;
+mod draft;
 pub mod explain;
 mod front_end;
+pub mod listener;
 mod manifests;
 pub mod probe;
 mod serve;
 mod snapshots;
+mod transcript;
+mod verdict;
 
 /// How a command ended, in the codes of sysexits(3) where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,11 @@
-//! A whole conversation of the probe, as it happens.
+//! A whole conversation of `probe` or `send`, as it happens.
+
+use std::net::SocketAddr;
 
 use tokio::time::Instant;
 
 use super::conversation::{Conversation, Outcome, Script, Turn};
-use super::link::{Fault, Link, Server};
+use super::link::{Fault, Link, Server, Written};
 use super::opening::Upgrade;
 use super::reply::Reply;
 use super::trust::Trust;
@@ -20,7 +22,7 @@ pub(crate) enum Security {
     Implicit,
 }
 
-/// Whom to probe.
+/// Whom to talk to.
 pub(crate) struct Target {
     server: Server,
     security: Security,
@@ -43,12 +45,16 @@ impl Target {
 
 /// What is said and heard, as it happens.
 pub(crate) enum Line<'a> {
-    /// The client's, without secrets.
+    /// There is a connection.
+    Connected(SocketAddr),
+    /// It goes on inside TLS: of which version, with what, to whom.
+    Secured(&'a str),
+    /// The client's, without secrets, as it begins to be written.
     Said(&'a str),
-    /// The server's.
-    Heard(&'a Reply),
-    /// Neither's: what became of the connection.
-    Note(String),
+    /// The whole message is on its way.
+    Sent,
+    /// The server's, and to what.
+    Heard(&'static str, &'a Reply),
 }
 
 /// Holds a conversation, till `deadline`.
@@ -59,7 +65,7 @@ pub(crate) async fn converse(
     transcript: &mut dyn FnMut(Line<'_>),
 ) -> Result<Outcome, Fault> {
     let mut link = Link::connect(server, deadline).await?;
-    transcript(Line::Note(format!("connected to {}", link.peer)));
+    transcript(Line::Connected(link.peer));
     let upgrade = if *security == Security::StartTls { Upgrade::StartTls } else { Upgrade::Never };
     let mut conversation = Conversation::new(script, upgrade, link.literal());
     if *security == Security::Implicit {
@@ -82,11 +88,18 @@ pub(crate) async fn converse(
                 transcript(Line::Said(&line.shown));
                 link.write(&line.octets, conversation.waits_for(), deadline).await?;
             }
+            Turn::Send(line) => {
+                transcript(Line::Said(&line.shown));
+                match link.write_listening(&line.octets, conversation.waits_for(), deadline).await? {
+                    Written::All => transcript(Line::Sent),
+                    Written::Cut => conversation.cut_short(),
+                }
+            }
             Turn::Listen => {}
         }
         turn = match link.reply(conversation.waits_for(), deadline).await {
             Ok(reply) => {
-                transcript(Line::Heard(&reply));
+                transcript(Line::Heard(conversation.waits_for(), &reply));
                 conversation.hear(reply)
             }
             // A server may close without a word once there is nothing more to say.
@@ -103,6 +116,6 @@ async fn secured(
     transcript: &mut dyn FnMut(Line<'_>),
 ) -> Result<Link, Fault> {
     let link = link.secure(server, deadline).await?;
-    transcript(Line::Note(link.security.clone().unwrap_or_default()));
+    transcript(Line::Secured(link.security.as_deref().unwrap_or_default()));
     Ok(link)
 }

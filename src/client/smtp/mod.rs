@@ -1,7 +1,7 @@
 //! SMTP and LMTP from the other side: as the client of a mail server.
 //!
 //! ```text
-//! Opening ─▶ Conversation ◀─ dial ─▶ server        the probe: one recipient, and all is shown
+//! Opening ─▶ Conversation ◀─ dial ─▶ server        probe, send: a step at a time, and all is shown
 //!    │
 //!    └────▶ Session ◀─ Relay ─▶ server              backends: step by step, pipelined, pooled
 //! ```
@@ -13,7 +13,7 @@
 //! | `command`, `text` | MAIL, RCPT and the message as they are said, or why they can't be; pure |
 //! | `reply`, `line` | replies out of octets, and lines; pure |
 //! | `link`, `trust` | the socket: DNS, TCP, TLS, deadlines |
-//! | `conversation`, `dial` | the probe |
+//! | `conversation`, `dial` | what `probe` and `send` say |
 //! | `session`, `relay` | a session with a relay, and those that wait for the next message |
 //!
 //! What a relay's words mean for a message is not known here, see `backend::relay`.
@@ -35,7 +35,7 @@ mod trust;
 
 pub(crate) use announced::Announced;
 pub(crate) use command::{Unable, mail, rcpt, sendable};
-pub(crate) use conversation::{CLOSING, Envelope, Outcome, Script};
+pub(crate) use conversation::{Answer, CLOSING, Envelope, Message, Outcome, Script, Size};
 pub(crate) use dial::{Line, Security, Target, converse};
 pub(crate) use link::Fault;
 pub(crate) use login::Login;
