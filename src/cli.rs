@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{check, explain, probe};
+use crate::commands::{check, explain, probe, send};
 use crate::source::remote::Address;
 use crate::telemetry::LogFormat;
 
@@ -17,7 +17,7 @@ pub use control::{Certificate, Control, Identity};
 /// The front door for mail in a Kubernetes cluster: SMTP in, HTTP out.
 ///
 /// Exit codes: 0 done; 1 failed while running; 64 wrong command line; 65 wrong configuration;
-/// 71 a port or another thing of the system can't be had. `probe` has more of its own.
+/// 71 a port or another thing of the system can't be had. `probe` and `send` have more of their own.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {
@@ -58,6 +58,8 @@ pub enum Command {
     Crd,
     /// Holds one SMTP conversation with a front-end, prints it, and tells by its exit code how it went.
     Probe(probe::ProbeArgs),
+    /// Sends a test message, prints how with the time of each line, and says what to do where it does not go through.
+    Send(Box<send::SendArgs>),
 }
 
 /// What a variable of the environment says that is nobody's argument.
@@ -149,7 +151,7 @@ pub struct Bounds {
     pub drain_timeout: Duration,
 }
 
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let size: crate::api::Size = text.parse().map_err(|error| format!("{error}"))?;
     usize::try_from(size.bytes()).map_err(|_| "too large for this machine".to_owned())
 }

@@ -19,6 +19,7 @@ mod front_end;
 pub mod listener;
 mod manifests;
 pub mod probe;
+pub mod send;
 mod serve;
 mod snapshots;
 mod transcript;
@@ -127,6 +128,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Crd => Ok(crd::run(&mut io::stdout())?),
         Command::Explain(arguments) => Ok(explain::run(&arguments, &mut io::stdout())?),
         Command::Probe(arguments) => block_on(probe::run(arguments)),
+        Command::Send(arguments) => block_on(send::run(*arguments)),
     }
 }
 

@@ -38,9 +38,9 @@ pub struct ProbeArgs {
 pub(super) async fn run(arguments: ProbeArgs) -> Result<Exit, Failure> {
     let mut transcript = Transcript::new(io::stdout());
     let end = arguments.listener.converse(envelope(&arguments)?, &mut transcript).await?;
-    let verdict = match verdict::obstacle(&end) {
+    let verdict = match verdict::hindrance(&end) {
         None => accepted(&arguments),
-        Some(obstacle) => obstacle.to_string(),
+        Some(hindrance) => hindrance.to_string(),
     };
     transcript.note(&verdict);
     transcript.end()?;

@@ -19,7 +19,7 @@ pub(super) enum Hindrance<'a> {
 }
 
 /// The first thing that was in the way: of all, or of a recipient.
-pub(super) fn obstacle(end: &End) -> Option<Hindrance<'_>> {
+pub(super) fn hindrance(end: &End) -> Option<Hindrance<'_>> {
     match end {
         Err(fault) => Some(Hindrance::Fault(fault)),
         Ok(Err(obstacle)) => Some(Hindrance::Obstacle(obstacle)),
@@ -106,7 +106,7 @@ mod tests {
         ] {
             let end = Ok(Ok(answers));
             assert_eq!(exit(&end), expected);
-            assert_eq!(obstacle(&end).map(|hindrance| hindrance.to_string()).as_deref(), words);
+            assert_eq!(hindrance(&end).map(|hindrance| hindrance.to_string()).as_deref(), words);
         }
     }
 }
