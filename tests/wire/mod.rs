@@ -26,6 +26,7 @@ mod recipients;
 mod refused_messages;
 mod reload;
 mod require;
+mod send;
 mod sessions;
 mod structured;
 mod taken_in_part;

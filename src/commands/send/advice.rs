@@ -106,9 +106,7 @@ fn refused(stage: &str, reply: &Reply, manner: &Manner) -> Option<&'static str> 
         (_, 451) if enhanced == "4.3.5" => {
             "`mailchute check`, or `kubectl get mailchute -A`, says what is wrong"
         }
-        ("the message", _) => {
-            "the front-end's log says which backend answered what: look for the id of the reply"
-        }
+        ("the message", _) => "the front-end's log says which backend it was, and what came of it",
         (_, 400..500) => "the front-end's log says what it waits for; then send it again",
         _ => return None,
     })
