@@ -87,7 +87,9 @@ impl ListenerArgs {
         let (target, login) = (self.target()?, self.login()?);
         let dialect = if self.lmtp { Dialect::Lmtp } else { Dialect::Smtp };
         let script = Script { dialect, login, envelope };
-        let deadline = Instant::now() + self.timeout;
+        let now = Instant::now();
+        transcript.begin(now);
+        let deadline = now + self.timeout;
         Ok(converse(&target, script, deadline, &mut |line| transcript.write(&line, Instant::now())).await)
     }
 

@@ -74,7 +74,8 @@ pub(super) async fn run(arguments: SendArgs) -> Result<Exit, Failure> {
         transcript.note(&format!("message {id}"));
     }
     let end = arguments.listener.converse(Some(envelope), &mut transcript).await?;
-    transcript.note(&transcript.times());
+    let times = transcript.times(Instant::now());
+    transcript.note(&times);
     tell(&end, &recipients, &Manner::of(&arguments.listener), &mut transcript);
     transcript.end()?;
     Ok(verdict::exit(&end))
@@ -86,7 +87,7 @@ fn envelope(arguments: &SendArgs, input: &mut dyn Read) -> Result<(Envelope, Opt
     let recipients = arguments.rcpt.iter().map(|recipient| draft::recipient("--rcpt", recipient));
     let recipients = recipients.collect::<Result<Vec<ForwardPath>, Failure>>()?;
     let (octets, id) = match &arguments.message {
-        Some(file) => (sendable(octets_of(file, input)?, file)?, None),
+        Some(file) => (sendable(&octets_of(file, input)?, file)?, None),
         None => {
             let draft = Draft::new(&sender, &recipients, SystemTime::now());
             let mut octets = draft.written(&arguments.subject, &arguments.text);
@@ -119,8 +120,8 @@ fn octets_of(file: &Path, input: &mut dyn Read) -> Result<Vec<u8>, Failure> {
 }
 
 /// The same with CRLF at the end of each line. A CR elsewhere is refused: no server is to be asked what it makes of it.
-fn sendable(octets: Vec<u8>, file: &Path) -> Result<Vec<u8>, Failure> {
-    let alone = memchr_iter(b'\r', &octets).find(|at| octets.get(at + 1) != Some(&b'\n'));
+fn sendable(octets: &[u8], file: &Path) -> Result<Vec<u8>, Failure> {
+    let alone = memchr_iter(b'\r', octets).find(|at| octets.get(at + 1) != Some(&b'\n'));
     if let Some(at) = alone {
         let line = memchr_iter(b'\n', &octets[..at]).count() + 1;
         let file = file.display();
@@ -184,7 +185,7 @@ mod tests {
     use crate::client::smtp::{Fault, Obstacle, Reply};
 
     fn sent(octets: &[u8]) -> Result<Vec<u8>, String> {
-        sendable(octets.to_vec(), Path::new("file")).map_err(|failure| failure.to_string())
+        sendable(octets, Path::new("file")).map_err(|failure| failure.to_string())
     }
 
     #[test]

@@ -38,9 +38,16 @@ impl<W: Write> Transcript<W> {
         Self { out, failed: None, watch: None }
     }
 
-    /// With the time since `start` before each line.
+    /// With the time before each line, since `start` or when the conversation [began](Self::begin).
     pub(super) fn timed(out: W, start: Instant) -> Self {
         Self { out, failed: None, watch: Some(Watch { start, last: start, steps: Vec::new() }) }
+    }
+
+    /// The conversation begins `now`: what it needs is at hand.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if let Some(watch) = &mut self.watch {
+            (watch.start, watch.last) = (now, now);
+        }
     }
 
     /// What happens `now`.
@@ -63,9 +70,11 @@ impl<W: Write> Transcript<W> {
         self.line(format_args!("*** {}", shown(text)));
     }
 
-    /// How long each step took, and all of them.
-    pub(super) fn times(&self) -> String {
-        self.watch.as_ref().map(Watch::told).unwrap_or_default()
+    /// It is over `now`: how long each step took, and all of them with what was waited for in vain.
+    pub(super) fn times(&mut self, now: Instant) -> String {
+        let Some(watch) = &mut self.watch else { return String::new() };
+        watch.last = now;
+        watch.told()
     }
 
     /// Whether all could be written.
@@ -157,7 +166,7 @@ mod tests {
             transcript.write(&line, start + Duration::from_millis(at));
         }
         transcript.note("done");
-        (transcript.times(), String::from_utf8(transcript.out).unwrap())
+        (transcript.times(start + Duration::from_millis(1600)), String::from_utf8(transcript.out).unwrap())
     }
 
     #[test]
@@ -180,7 +189,7 @@ mod tests {
         assert_eq!(
             times,
             "connect 2.0 ms, EHLO (of 2) 5.0 ms, TLS 0.0 ms, the message 991.0 ms, the answer to it 500.0 ms, \
-             in all 1500.0 ms"
+             in all 1600.0 ms"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! `mailchute send` against the real program, and against what is none: what it sends, what it prints, how it ends.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 
@@ -193,13 +193,18 @@ fn who_signs_in_shows_no_password() {
     assert!(has(&lines, "*** what to do: sign in: --user"), "{lines:?}");
 }
 
-/// A server that says this at once, and reads nothing for as long as the process lives.
-fn saying(words: &'static str) -> SocketAddr {
+/// A server that says each of these in answer to a line, the first to none, and what is last amid the message; then it
+/// reads nothing for as long as the process lives.
+fn saying(replies: &'static [&'static str]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.write_all(words.as_bytes()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&stream).lines();
+        for reply in replies {
+            (&stream).write_all(reply.as_bytes()).unwrap();
+            lines.next();
+        }
         loop {
             std::thread::park();
         }
@@ -209,7 +214,8 @@ fn saying(words: &'static str) -> SocketAddr {
 
 #[test]
 fn a_server_that_has_heard_enough_is_heard() {
-    let words = "220 hi\r\n250 mx\r\n250 ok\r\n250 ok\r\n354 go\r\n552 5.3.4 enough\r\n";
+    let words =
+        &["220 hi\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "552 5.3.4 enough\r\n"];
     let arguments = [&TAKEN[..], &["--size", "50Mi", "--timeout", "20s"]].concat();
     let lines = expect(&saying(words), &arguments, 1, "*** refused at the message: 552 5.3.4 enough");
     assert!(!has(&lines, "C: QUIT") && !has(&lines, "*** all of it"), "{lines:?}");
@@ -221,7 +227,7 @@ fn a_wrong_command_line_is_64_and_what_cannot_be_used_is_65_69_71_and_76() {
     let file = folder.path().join("message");
     std::fs::write(&file, "Subject: x\n\na\rb\n").unwrap();
     let nobody = format!("127.0.0.1:{}", free_port());
-    let web = saying("HTTP/1.1 400 Bad Request\r\n").to_string();
+    let web = saying(&["HTTP/1.1 400 Bad Request\r\n"]).to_string();
     let (file, absent) = (file.to_str().unwrap(), folder.path().join("absent"));
     let table: [(&str, &[&str], i32, &str); 7] = [
         (&nobody, &[], 64, "--rcpt <ADDRESS>"),

@@ -47,7 +47,7 @@ fn play_upgrading(script: Script, upgrade: Upgrade, replies: &[&str]) -> (Vec<St
                 continue;
             }
             Turn::Say(line) | Turn::Send(line) => {
-                said.push(String::from_utf8(line.octets).unwrap().trim_end().to_owned())
+                said.push(String::from_utf8(line.octets).unwrap().trim_end().to_owned());
             }
             Turn::Listen => {}
         }
