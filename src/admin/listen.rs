@@ -38,6 +38,10 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+/// Where a request comes from: an extension of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source(pub IpAddr);
+
 /// Serves until `shutdown` is done; then takes no more, and waits `grace` for answers under way.
 pub async fn serve<H, F>(listener: TcpListener, limits: Limits, handle: H, shutdown: impl Future<Output = ()>)
 where
@@ -57,7 +61,7 @@ where
                     tracing::debug!(%source, "too many HTTP connections from one address");
                     continue;
                 };
-                let connection = connection(stream, limits, handle.clone(), closing.subscribe());
+                let connection = connection((stream, source), limits, handle.clone(), closing.subscribe());
                 connections.spawn(async move {
                     connection.await;
                     drop((slot, counted));
@@ -84,12 +88,17 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, I
     }
 }
 
-async fn connection<H, F>(stream: TcpStream, limits: Limits, handle: H, mut closing: watch::Receiver<bool>)
-where
+async fn connection<H, F>(
+    (stream, source): (TcpStream, IpAddr),
+    limits: Limits,
+    handle: H,
+    mut closing: watch::Receiver<bool>,
+) where
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Answer>,
 {
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Source(source.to_canonical()));
         let answer = handle(request);
         async { Ok::<_, Infallible>(answer.await) }
     });

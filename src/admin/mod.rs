@@ -1,13 +1,16 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`.
+//! The admin port: `/metrics`, `/livez`, `/readyz`, and `/v1/transactions` of a front-end.
 //!
-//! Plain HTTP/1.1 for a scraper and a kubelet, to be bound where only they come. It tells nothing of a
-//! message. Requests are never read beyond their head.
+//! Plain HTTP/1.1 for a scraper and a kubelet, to be bound where only they come. To them it tells nothing of a
+//! message; what becomes of each it tells only to who comes from the pod itself, as `kubectl port-forward` does.
+//! Requests are never read beyond their head.
 
 pub mod answer;
 mod bounces;
 pub mod listen;
 mod readiness;
 mod sources;
+mod transactions;
+mod view;
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use http::{Method, StatusCode};
 use tokio::net::TcpListener;
 
 use crate::metrics::{Metrics, TEXT_FORMAT};
+use crate::pipeline::feed::Feed;
 
 use answer::{Answer, PLAIN};
 use listen::Limits;
@@ -30,6 +34,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// What `/readyz` shows.
     pub readiness: Readiness,
+    /// What `/v1/transactions` shows; a controller has none.
+    pub feed: Option<Feed>,
 }
 
 /// A scraper and a few probes need a handful; what sits idle is soon dropped, so that they find room.
@@ -45,8 +51,13 @@ impl Admin {
     /// Serves until `shutdown` is done and the answers under way are out.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let handle = move |request: http::Request<_>| {
-            let answer = self.answer(request.method(), request.uri().path());
-            async { answer }
+            let admin = self.clone();
+            async move {
+                match (&admin.feed, request.uri().path()) {
+                    (Some(feed), transactions::PATH) => transactions::answer(feed, &request).await,
+                    (_, path) => admin.answer(request.method(), path),
+                }
+            }
         };
         listen::serve(listener, LIMITS, handle, shutdown).await;
     }

@@ -23,7 +23,7 @@ struct Running {
 async fn start() -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let admin = Admin { metrics: Metrics::new(), readiness: Readiness::new() };
+    let admin = Admin { metrics: Metrics::new(), readiness: Readiness::new(), feed: Some(Feed::default()) };
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(admin.clone().serve(listener, async { drop(stopped.await) }));
     Running { address, admin, stop, task }
@@ -160,4 +160,18 @@ async fn one_client_does_not_keep_others_out() {
     };
     timeout(DEADLINE, freed).await.expect("room for it again");
     task.abort();
+}
+
+#[tokio::test]
+async fn transactions_are_for_who_asks_from_the_pod_itself_by_address() {
+    let running = start().await;
+    for (path, status, says) in [
+        ("/v1/transactions?after=0", 200, "{\"missed\":0,\"next\":0,\"transactions\":[]}"),
+        ("/v1/transactions?colour=red", 400, "colour=red: no such parameter"),
+    ] {
+        let answer = exchange(running.address, &format!("GET {path}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(says), "{answer}");
+    }
+    let answer = exchange(running.address, "POST /v1/transactions").await;
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }

@@ -95,7 +95,7 @@ fn leading(
 /// Serves the admin port until what this gives is awaited.
 fn serve_admin(listener: TcpListener, metrics: &Metrics, readiness: &Readiness) -> impl Future<Output = ()> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone() };
+    let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone(), feed: None };
     let serving = tokio::spawn(admin.serve(listener, async {
         drop(stopped.await);
     }));

@@ -17,6 +17,7 @@ use crate::cli::{Bounds, Dev};
 use crate::compile::{Origin, compile};
 use crate::inbox::{self, Inbox, Mail};
 use crate::metrics::Metrics;
+use crate::pipeline::feed::Feed;
 use crate::source;
 
 /// The manifests that are used when there are none of one's own.
@@ -41,8 +42,8 @@ pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failur
         }
         None => (None, built_in(arguments.smtp, &urls.0)?, arguments.smtp.ip()),
     };
-    let readiness = Readiness::default();
-    let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness).await?;
+    let (readiness, feed) = (Readiness::default(), Feed::default());
+    let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness, &feed).await?;
     let smtp = front_end.addresses();
     let inbox =
         Inbox::new(&inbox::Options::new(smtp.first().map_or(arguments.smtp, |(_, address)| *address)));
@@ -50,7 +51,9 @@ pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failur
     let arrivals = inbox.arrivals();
     let servers = [
         tokio::spawn(inbox.serve(page, until(stops.0))),
-        tokio::spawn(Admin { metrics: metrics.clone(), readiness }.serve(admin, until(stops.1))),
+        tokio::spawn(
+            Admin { metrics: metrics.clone(), readiness, feed: Some(feed) }.serve(admin, until(stops.1)),
+        ),
     ];
     let example = arguments.manifests.is_none().then_some("anyone@example.org");
     announce(&smtp, &urls, example);

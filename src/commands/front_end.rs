@@ -12,6 +12,7 @@ use super::snapshots::Snapshots;
 use crate::admin::Readiness;
 use crate::cli::Bounds;
 use crate::metrics::Metrics;
+use crate::pipeline::feed::Feed;
 use crate::pipeline::serving::Current;
 use crate::pipeline::{Budget, Serving};
 use crate::plan::Plan;
@@ -59,8 +60,9 @@ impl FrontEnd {
         bounds: &Bounds,
         metrics: &Metrics,
         readiness: &Readiness,
+        feed: &Feed,
     ) -> Result<Self, PortError> {
-        let (mut front_end, in_use) = Self::new(config, address, bounds, metrics, readiness);
+        let (mut front_end, in_use) = Self::new(config, address, bounds, metrics, readiness, feed);
         front_end.server.apply().await?;
         front_end.tell_readiness();
         in_use.tell(metrics);
@@ -75,8 +77,9 @@ impl FrontEnd {
         bounds: &Bounds,
         metrics: &Metrics,
         readiness: &Readiness,
+        feed: &Feed,
     ) -> Self {
-        let (mut front_end, in_use) = Self::new(config, address, bounds, metrics, readiness);
+        let (mut front_end, in_use) = Self::new(config, address, bounds, metrics, readiness, feed);
         front_end.open_ports().await;
         in_use.tell(metrics);
         front_end
@@ -88,13 +91,14 @@ impl FrontEnd {
         bounds: &Bounds,
         metrics: &Metrics,
         readiness: &Readiness,
+        feed: &Feed,
     ) -> (Self, InUse) {
         let (plan, in_use) = InUse::of(config);
         let (serving, current) = watch::channel(Arc::new(Serving::new(plan, None, metrics)));
         let budget = Arc::new(Budget::new(bounds.message_memory, metrics));
         let options =
             Options { address, max_sessions: bounds.max_sessions, drain_timeout: bounds.drain_timeout };
-        let server = Server::new(options, current, budget, metrics.clone());
+        let server = Server::new(options, current, budget, metrics.clone(), feed.clone());
         (Self { metrics: metrics.clone(), readiness: readiness.clone(), serving, server }, in_use)
     }
 

@@ -17,6 +17,7 @@ use super::{Exit, Failure};
 use crate::admin::{Admin, Bounces, Readiness};
 use crate::cli::{Follow, Serve};
 use crate::metrics::Metrics;
+use crate::pipeline::feed::Feed;
 use crate::plan::ObjectName;
 use crate::source::remote::Options;
 
@@ -41,9 +42,10 @@ async fn on_manifests(
     readiness: &Readiness,
 ) -> Result<(), Failure> {
     let (manifests, config) = Manifests::open(folder, gateway.as_deref())?;
-    let administration = Port::admin(*admin, metrics, readiness).await?;
+    let feed = Feed::default();
+    let administration = Port::admin(*admin, metrics, readiness, &feed).await?;
     let bounces = BouncesPort::bind(*bounces_address).await?;
-    let front_end = FrontEnd::open(config, *address, bounds, metrics, readiness).await?;
+    let front_end = FrontEnd::open(config, *address, bounds, metrics, readiness, &feed).await?;
     let bounces = bounces.start(&front_end, metrics);
     front_end.serve(Following::Manifests(manifests), stopped, bounds).await;
     end([bounces, Some(administration)]).await;
@@ -57,7 +59,8 @@ async fn on_controller(
     readiness: &Readiness,
 ) -> Result<(), Failure> {
     let options = options(gateway.as_deref().unwrap_or_default(), follow)?;
-    let administration = Port::admin(*admin, metrics, readiness).await?;
+    let feed = Feed::default();
+    let administration = Port::admin(*admin, metrics, readiness, &feed).await?;
     let bounces = BouncesPort::bind(*bounces_address).await?;
     let mut snapshots = Snapshots::follow(options, metrics);
     let mut stopped = std::pin::pin!(stopped);
@@ -67,7 +70,7 @@ async fn on_controller(
     };
     let mut ports = vec![Some(administration)];
     if let Some(config) = first {
-        let front_end = FrontEnd::open_what_can_be(config, *address, bounds, metrics, readiness).await;
+        let front_end = FrontEnd::open_what_can_be(config, *address, bounds, metrics, readiness, &feed).await;
         ports.insert(0, bounces.start(&front_end, metrics));
         front_end.serve(Following::Controller(snapshots), stopped, bounds).await;
     }
@@ -114,9 +117,15 @@ impl Port {
         Self { stop, task }
     }
 
-    async fn admin(address: SocketAddr, metrics: &Metrics, readiness: &Readiness) -> Result<Self, Failure> {
+    async fn admin(
+        address: SocketAddr,
+        metrics: &Metrics,
+        readiness: &Readiness,
+        feed: &Feed,
+    ) -> Result<Self, Failure> {
         let listener = bind("--admin", address).await?;
-        let admin = Admin { metrics: metrics.clone(), readiness: readiness.clone() };
+        let admin =
+            Admin { metrics: metrics.clone(), readiness: readiness.clone(), feed: Some(feed.clone()) };
         Ok(Self::start(|stopped| admin.serve(listener, stopped)))
     }
 

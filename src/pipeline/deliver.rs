@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{Instrument, Span};
 
+use super::feed::{Event, NAMED, Stage};
 use super::notify::Notices;
 use super::outcome::{self, Settled, Telling};
 use super::recipient;
@@ -97,6 +98,20 @@ impl Session {
             outcome = told.outcome.as_str(), trace_id = %delivery.trace.trace_id,
             took_ms = milliseconds(moment.started.elapsed()), "message"
         );
+        self.door.feed.tell(|| {
+            let Envelope { reverse_path, recipients, .. } = &delivery.envelope;
+            let named = recipients.iter().take(NAMED).map(|recipient| recipient.original.clone());
+            Event {
+                id: Some(delivery.id),
+                recipients: named.collect(),
+                unnamed: recipients.len().saturating_sub(NAMED),
+                route: Some(Arc::clone(&rule.route_label)),
+                backend: Some(Arc::clone(&live.backend().label)),
+                size: Some(delivery.message.len()),
+                took: Some(moment.started.elapsed()),
+                ..self.event(Stage::Message, reverse_path, told.outcome, told.code)
+            }
+        });
         told.answer
     }
 

@@ -16,12 +16,14 @@
 //! | `notify` | what a sender hears beside the reply |
 //! | `outcome` | receipts and failures → replies: the only such mapping |
 //! | `budget` | memory for messages |
+//! | `feed` | what becomes of transactions, for people who watch |
 
 mod auth;
 pub mod bounce;
 pub mod budget;
 mod deliver;
 pub mod entry;
+pub mod feed;
 mod notify;
 pub mod outcome;
 pub mod peer;

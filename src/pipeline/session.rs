@@ -1,13 +1,14 @@
 //! One connection's questions, answered.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tracing::{Instrument, Span};
 
 use super::auth::SignIn;
 use super::budget::Budget;
+use super::feed::{Event, Feed, Stage};
 use super::outcome;
 use super::peer::Peer;
 use super::recipient::Refusal;
@@ -16,7 +17,7 @@ use super::submission;
 use super::transaction::{Taken, Transaction};
 use super::xclient::Told;
 use crate::lookup::Verified;
-use crate::mail::{Client, Greeting, Protocol, Tls};
+use crate::mail::{Client, ForwardPath, Greeting, Protocol, ReversePath, Tls};
 use crate::metrics::{
     Check, CheckOutcome, ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason,
 };
@@ -46,6 +47,8 @@ pub struct Door {
     pub budget: Arc<Budget>,
     /// Where it is counted.
     pub metrics: ListenerMetrics,
+    /// Where it is told to people who watch.
+    pub feed: Feed,
 }
 
 /// An answer, and how long to hold it back.
@@ -161,25 +164,28 @@ impl Session {
 
     /// Answers for a recipient; `None` where somebody has to be asked first, see [`Self::verified`].
     pub fn recipient(&mut self, recipient: smtp::Recipient) -> Option<Answered> {
+        let asked = self.door.feed.is_watched().then(|| recipient.forward_path.clone());
         let taken = match &mut self.transaction {
             Some(transaction) => transaction.recipient(recipient, &self.peer, &self.door.metrics),
             None => Err(no_sender()),
         };
         match taken {
             Ok(Taken::Asked) => None,
-            Ok(Taken::Joined) => Some(self.count_recipient(Ok(()))),
-            Err(refusal) => Some(self.count_recipient(Err(refusal))),
+            Ok(Taken::Joined) => Some(self.count_recipient(Ok(()), asked)),
+            Err(refusal) => Some(self.count_recipient(Err(refusal), asked)),
         }
     }
 
     /// Answers for the recipient that somebody has to be asked about. It takes as long as the service that
     /// knows takes to answer, whose earlier answers are known at once, and then the relay.
     pub async fn verified(&mut self) -> Answered {
+        let asked = self.transaction.as_ref().filter(|_| self.door.feed.is_watched());
+        let asked = asked.and_then(|transaction| transaction.asked().cloned());
         let mut taken = self.verify().await;
         if let (Ok(()), Some(transaction)) = (&taken, &mut self.transaction) {
             taken = transaction.ask_relay().await;
         }
-        self.count_recipient(taken)
+        self.count_recipient(taken, asked)
     }
 
     /// Takes octets of the message; `Some` is the reply that refuses it.
@@ -292,7 +298,8 @@ impl Session {
     }
 
     /// Counts a recipient, and makes harvesting addresses slow.
-    fn count_recipient(&mut self, taken: Result<(), Refusal>) -> Answered {
+    /// `asked` is the recipient, where somebody watches.
+    fn count_recipient(&mut self, taken: Result<(), Refusal>, asked: Option<ForwardPath>) -> Answered {
         let refusal = match taken {
             Ok(()) => {
                 self.refused = None;
@@ -304,12 +311,51 @@ impl Session {
         let permanent = refusal.reply.class() == Class::Permanent;
         let outcome = if permanent { RecipientOutcome::Refused } else { RecipientOutcome::Deferred };
         self.door.metrics.recipient(outcome, refusal.reason);
+        if let (Some(asked), Some(transaction)) = (asked, &self.transaction) {
+            let outcome = if permanent { MessageOutcome::Rejected } else { MessageOutcome::Deferred };
+            self.door.feed.tell(|| Event {
+                recipients: vec![asked],
+                ..self.event(
+                    Stage::Recipient,
+                    &transaction.sender.reverse_path,
+                    outcome,
+                    refusal.reply.code(),
+                )
+            });
+        }
         let Some(refused) = self.refused.as_mut().filter(|_| permanent) else {
             return Answer::Refuse(refusal.reply).into();
         };
         *refused += 1;
         let steps = (*refused + 1).saturating_sub(HARVEST_FROM);
         Answered { answer: Answer::Refuse(refusal.reply), hold: (HARVEST_STEP * steps).min(HARVEST_MOST) }
+    }
+
+    /// An event that names nobody but the sender yet.
+    pub(super) fn event(
+        &self,
+        stage: Stage,
+        sender: &ReversePath,
+        outcome: MessageOutcome,
+        code: u16,
+    ) -> Event {
+        Event {
+            at: SystemTime::now(),
+            stage,
+            id: None,
+            listener: Arc::clone(&self.door.listener),
+            client: self.peer.client.address,
+            login: self.peer.login().map(Arc::clone),
+            sender: sender.clone(),
+            recipients: Vec::new(),
+            unnamed: 0,
+            route: None,
+            backend: None,
+            size: None,
+            outcome,
+            code: Some(code),
+            took: None,
+        }
     }
 
     pub(super) fn count_message(&self, transaction: &Transaction, outcome: MessageOutcome) {

@@ -116,6 +116,11 @@ impl Transaction {
         }
     }
 
+    /// The recipient that somebody has to be asked about, as the client said it.
+    pub(super) fn asked(&self) -> Option<&ForwardPath> {
+        self.candidate.as_ref().map(|candidate| &candidate.asked.forward_path)
+    }
+
     /// Takes a recipient into the transaction, or says why not. One that somebody has to be asked about, a
     /// service or a relay, becomes the candidate; [`Self::join`] takes it afterwards, and then
     /// [`Self::ask_relay`] keeps it or not.

@@ -16,6 +16,7 @@ use super::phase::{Phase, Phases, reached};
 use super::socket::Socket;
 use super::tls::{TlsOffer, TlsServers};
 use crate::metrics::{Metrics, SessionOutcome};
+use crate::pipeline::feed::Feed;
 use crate::pipeline::serving::Current;
 use crate::pipeline::{Budget, Door};
 use crate::plan::{Listener, Profile};
@@ -44,6 +45,7 @@ pub struct Server {
     current: Current,
     budget: Arc<Budget>,
     metrics: Metrics,
+    feed: Feed,
     house: Arc<House>,
     tls: Arc<TlsServers>,
     open: HashMap<Arc<str>, Open>,
@@ -62,11 +64,17 @@ struct Open {
 
 impl Server {
     /// A server without ports; [`Self::apply`] opens them.
-    pub fn new(options: Options, current: Current, budget: Arc<Budget>, metrics: Metrics) -> Self {
+    pub fn new(
+        options: Options,
+        current: Current,
+        budget: Arc<Budget>,
+        metrics: Metrics,
+        feed: Feed,
+    ) -> Self {
         let house = Arc::new(House::new(options.max_sessions));
         let tls = Arc::new(TlsServers::new(metrics.clone(), house.pressure()));
         let (open, sessions) = (HashMap::new(), JoinSet::new());
-        Self { options, current, budget, metrics, house, tls, open, sessions }
+        Self { options, current, budget, metrics, feed, house, tls, open, sessions }
     }
 
     /// Opens the ports that the current plan has and closes those that it has no more. A port that
@@ -162,6 +170,7 @@ impl Server {
             current: self.current.clone(),
             budget: Arc::clone(&self.budget),
             metrics: self.metrics.listener(&listener.name),
+            feed: self.feed.clone(),
         });
         let room = Arc::new(Room::new(Arc::clone(&self.house)));
         let tls = Arc::clone(&self.tls);

@@ -1,0 +1,185 @@
+//! What becomes of transactions, for people who watch: the last of them, for as long as somebody does.
+//!
+//! ```text
+//! Session ─tell─▶ ring of the last 1024 ◀─read─ admin port ◀─ mailchute tail
+//! ```
+//!
+//! Telling never waits: an event that does not fit takes the place of the oldest. Each has a number, so whoever reads
+//! too slowly learns how many are missing. While nobody reads nothing is built, and nothing is held.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::mail::{ForwardPath, ReversePath, TransactionId};
+use crate::metrics::MessageOutcome;
+
+#[cfg(test)]
+mod tests;
+
+/// Events that are held.
+const HELD: usize = 1024;
+/// Events that one reading gives.
+const MOST: usize = 256;
+/// For how long events are held after a reading, so that the next one misses none.
+const KEEP: Duration = Duration::from_secs(30);
+/// Recipients that an event names, so that it has a bound; the others are counted.
+pub const NAMED: usize = 20;
+
+/// How far a transaction came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// MAIL.
+    Sender,
+    /// RCPT: of one recipient, others may have been taken.
+    Recipient,
+    /// The message.
+    Message,
+}
+
+/// The end of a transaction, or of what a recipient could have had of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: SystemTime,
+    /// How far it came.
+    pub stage: Stage,
+    /// Which; none has a number before its message is complete.
+    pub id: Option<TransactionId>,
+    /// Where it came in.
+    pub listener: Arc<str>,
+    /// From where.
+    pub client: IpAddr,
+    /// Who has signed in.
+    pub login: Option<Arc<str>>,
+    /// Who sends.
+    pub sender: ReversePath,
+    /// Who receives: the first [`NAMED`].
+    pub recipients: Vec<ForwardPath>,
+    /// How many recipients there are besides.
+    pub unnamed: usize,
+    /// The rule that takes it, if it came so far.
+    pub route: Option<Arc<str>>,
+    /// The backend, if it came so far.
+    pub backend: Option<Arc<str>>,
+    /// Octets of the message, if it came so far.
+    pub size: Option<usize>,
+    /// What became of it.
+    pub outcome: MessageOutcome,
+    /// The code of the reply; none where there was nobody to tell.
+    pub code: Option<u16>,
+    /// From the final dot to the reply.
+    pub took: Option<Duration>,
+}
+
+/// What a reading gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// In order.
+    pub events: Vec<Arc<Event>>,
+    /// Where the next reading goes on.
+    pub next: u64,
+    /// Events that were told since the last reading, and are not held any more.
+    pub missed: u64,
+}
+
+/// The events of a front-end. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Feed(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    began: Instant,
+    /// Milliseconds since it began; 0: nobody has read yet.
+    watched_until: AtomicU64,
+    ring: Mutex<VecDeque<Arc<Event>>>,
+    /// The number of the last event; the first one has 1.
+    last: watch::Sender<u64>,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            began: Instant::now(),
+            watched_until: AtomicU64::new(0),
+            ring: Mutex::default(),
+            last: watch::Sender::new(0),
+        }))
+    }
+}
+
+impl Feed {
+    /// Whether somebody watches, or has until just now.
+    pub fn is_watched(&self) -> bool {
+        self.0.watched_until.load(Ordering::Relaxed) != 0
+    }
+
+    /// Tells what became of a transaction; `event` is called only if somebody watches.
+    pub fn tell(&self, event: impl FnOnce() -> Event) {
+        let watched_until = self.0.watched_until.load(Ordering::Relaxed);
+        if watched_until == 0 {
+            return;
+        }
+        if self.now() > watched_until {
+            return self.forget(watched_until);
+        }
+        let event = Arc::new(event());
+        let mut ring = self.ring();
+        let oldest = if ring.len() == HELD { ring.pop_front() } else { None };
+        ring.push_back(event);
+        self.0.last.send_modify(|last| *last += 1);
+        drop(ring);
+        drop(oldest);
+    }
+
+    /// What was told after the event of this number, or from now on; waits for the first one as long as `patience`.
+    pub async fn read(&self, after: Option<u64>, patience: Duration) -> Batch {
+        let until = self.now() + milliseconds(patience + KEEP);
+        self.0.watched_until.fetch_max(until, Ordering::Relaxed);
+        let mut last = self.0.last.subscribe();
+        // A number that was never given is that of another process, which was here before.
+        let after = after.unwrap_or(*last.borrow());
+        let after = if after > *last.borrow() { 0 } else { after };
+        // Nothing told in time is an answer, too.
+        let _ = timeout(patience, last.wait_for(|last| *last > after)).await;
+        self.batch(after)
+    }
+
+    fn batch(&self, after: u64) -> Batch {
+        let ring = self.ring();
+        let last = *self.0.last.borrow();
+        // Number of the event before the first that is held.
+        let before = last - ring.len() as u64;
+        let missed = before.saturating_sub(after);
+        let skipped = usize::try_from(after.saturating_sub(before)).unwrap_or(usize::MAX);
+        let events: Vec<_> = ring.iter().skip(skipped).take(MOST).map(Arc::clone).collect();
+        Batch { next: after.max(before) + events.len() as u64, events, missed }
+    }
+
+    /// Nobody watches any more.
+    fn forget(&self, watched_until: u64) {
+        let nobody =
+            self.0.watched_until.compare_exchange(watched_until, 0, Ordering::Relaxed, Ordering::Relaxed);
+        if nobody.is_ok() {
+            let held = std::mem::take(&mut *self.ring());
+            drop(held);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        milliseconds(self.0.began.elapsed())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, VecDeque<Arc<Event>>> {
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
