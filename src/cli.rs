@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{check, explain, probe, send};
+use crate::commands::{check, explain, probe, send, tail};
 use crate::source::remote::Address;
 use crate::telemetry::LogFormat;
 
@@ -17,7 +17,7 @@ pub use control::{Certificate, Control, Identity};
 /// The front door for mail in a Kubernetes cluster: SMTP in, HTTP out.
 ///
 /// Exit codes: 0 done; 1 failed while running; 64 wrong command line; 65 wrong configuration;
-/// 71 a port or another thing of the system can't be had. `probe` and `send` have more of their own.
+/// 71 a port or another thing of the system can't be had. `probe`, `send` and `tail` have more of their own.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Cli {
@@ -60,6 +60,8 @@ pub enum Command {
     Probe(probe::ProbeArgs),
     /// Sends a test message, prints how with the time of each line, and says what to do where it does not go through.
     Send(Box<send::SendArgs>),
+    /// Shows what becomes of a front-end's transactions, as it happens.
+    Tail(tail::TailArgs),
 }
 
 /// What a variable of the environment says that is nobody's argument.

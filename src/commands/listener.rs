@@ -1,5 +1,6 @@
 //! The listener that `probe` and `send` talk to: where it is, how it is known, who signs in.
 
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub struct Place {
     port: u16,
 }
 
-fn place(text: &str) -> Result<Place, String> {
+pub(super) fn place(text: &str) -> Result<Place, String> {
     let (host, port) = text.rsplit_once(':').ok_or("needs a port, as in mx.example.net:25")?;
     let port = port.parse().map_err(|_| format!("{port} is no port"))?;
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -74,6 +75,23 @@ fn place(text: &str) -> Result<Place, String> {
             Err("an IPv6 address stands in brackets, as in [2001:db8::1]:25".to_owned())
         }
         host => Ok(Place { host: host.to_owned(), port }),
+    }
+}
+
+impl Place {
+    /// As a socket is asked for it.
+    pub(super) fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+}
+
+/// As it is written on a command line, and in a request's Host.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
     }
 }
 

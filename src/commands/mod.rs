@@ -22,6 +22,7 @@ pub mod probe;
 pub mod send;
 mod serve;
 mod snapshots;
+pub mod tail;
 mod transcript;
 mod verdict;
 
@@ -129,6 +130,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Explain(arguments) => Ok(explain::run(&arguments, &mut io::stdout())?),
         Command::Probe(arguments) => block_on(probe::run(arguments)),
         Command::Send(arguments) => block_on(send::run(*arguments)),
+        Command::Tail(arguments) => block_on(tail::run(arguments)),
     }
 }
 
