@@ -74,7 +74,9 @@ impl View {
             "client" => self.clients.push(network(value).ok_or("neither an address nor a network")?),
             "outcome" => {
                 let outcome = MessageOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == value);
-                self.outcomes.push(outcome.ok_or("no outcome; see the list in the README")?);
+                self.outcomes.push(
+                    outcome.ok_or("not one of delivered, partial, deferred, refused, rejected, abandoned")?,
+                );
             }
             "addresses" if value == "whole" => self.addresses = Addresses::Whole,
             "addresses" => return Err("can only be `whole`"),

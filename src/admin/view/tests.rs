@@ -77,7 +77,10 @@ fn only_what_is_asked_for_is_shown() {
 fn what_is_no_question_is_told() {
     for (query, problem) in [
         ("after=x", "after=x: not a number"),
-        ("outcome=lost", "outcome=lost: no outcome; see the list in the README"),
+        (
+            "outcome=lost",
+            "outcome=lost: not one of delivered, partial, deferred, refused, rejected, abandoned",
+        ),
         ("client=mx", "client=mx: neither an address nor a network"),
         ("recipient=a", "recipient=a: neither an address nor `@` and a domain"),
         ("addresses=some", "addresses=some: can only be `whole`"),
