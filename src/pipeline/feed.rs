@@ -1,11 +1,12 @@
 //! What becomes of transactions, for people who watch: the last of them, for as long as somebody does.
 //!
 //! ```text
-//! Session ─tell─▶ ring of the last 1024 ◀─read─ admin port ◀─ mailchute tail
+//! Session ─tell─┬▶ ring of the last 1024 ◀─read─ admin port ◀─ mailchute tail
+//!               └▶ channel ─────────────next─▶ the page of `dev`, with an account of each
 //! ```
 //!
-//! Telling never waits: an event that does not fit takes the place of the oldest. Each has a number, so whoever reads
-//! too slowly learns how many are missing. While nobody reads nothing is built, and nothing is held.
+//! Telling never waits: an event that does not fit takes the place of the oldest, in the channel it is left out. Either
+//! way whoever reads too slowly learns how many are missing. While nobody reads nothing is built, and nothing is held.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -13,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use super::account::Account;
 use crate::mail::{ForwardPath, ReversePath, TransactionId};
 use crate::metrics::MessageOutcome;
 
@@ -24,6 +26,8 @@ mod tests;
 
 /// Events that are held.
 const HELD: usize = 1024;
+/// Events that wait for who reads accounts.
+const WAITING: usize = 16_384;
 /// Events that one reading gives.
 const MOST: usize = 256;
 /// For how long events are held after a reading, so that the next one misses none.
@@ -88,6 +92,28 @@ pub struct Batch {
     pub missed: u64,
 }
 
+/// An event, and all else that is known of its transaction.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The event.
+    pub event: Arc<Event>,
+    /// The rest.
+    pub account: Arc<Account>,
+    /// Events before it that came too fast to be told.
+    pub missed: u64,
+}
+
+/// The other end of a [feed with accounts](Feed::with_accounts).
+#[derive(Debug)]
+pub struct Accounts(mpsc::Receiver<Told>);
+
+impl Accounts {
+    /// What is told next, in order; `None` once the front-end has ended.
+    pub async fn next(&mut self) -> Option<Told> {
+        self.0.recv().await
+    }
+}
+
 /// The events of a front-end. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Feed(Arc<Inner>);
@@ -100,20 +126,41 @@ struct Inner {
     ring: Mutex<VecDeque<Arc<Event>>>,
     /// The number of the last event; the first one has 1.
     last: watch::Sender<u64>,
+    subscriber: Option<Subscriber>,
+}
+
+/// One who is told everything.
+#[derive(Debug)]
+struct Subscriber {
+    told: mpsc::Sender<Told>,
+    /// Events that found no room since the last one that did.
+    missed: AtomicU64,
 }
 
 impl Default for Feed {
     fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Feed {
+    fn new(subscriber: Option<Subscriber>) -> Self {
         Self(Arc::new(Inner {
             began: Instant::now(),
             watched_until: AtomicU64::new(0),
             ring: Mutex::default(),
             last: watch::Sender::new(0),
+            subscriber,
         }))
     }
-}
 
-impl Feed {
+    /// A feed that keeps an [account](super::account) of every transaction for one who reads it in this process. What
+    /// waits to be read is bounded; dropping the reader ends it.
+    pub fn with_accounts() -> (Self, Accounts) {
+        let (told, accounts) = mpsc::channel(WAITING);
+        (Self::new(Some(Subscriber { told, missed: AtomicU64::new(0) })), Accounts(accounts))
+    }
+
     /// Whether somebody watches, or has until just now.
     pub fn is_watched(&self) -> bool {
         self.0.watched_until.load(Ordering::Relaxed) != 0

@@ -17,7 +17,9 @@
 //! | `outcome` | receipts and failures → replies: the only such mapping |
 //! | `budget` | memory for messages |
 //! | `feed` | what becomes of transactions, for people who watch |
+//! | `account` | all that is known of one, for the page of `dev` |
 
+pub mod account;
 mod auth;
 pub mod bounce;
 pub mod budget;
