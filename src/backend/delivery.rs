@@ -1,7 +1,8 @@
 //! What goes to a backend, and what comes back.
 
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -41,6 +42,8 @@ pub struct Delivery {
     pub deadline: Instant,
     /// In-pod retry.
     pub retry: Retry,
+    /// Where somebody wants to know what each attempt comes to.
+    pub attempts: Option<Arc<Attempts>>,
 }
 
 impl Delivery {
@@ -53,6 +56,34 @@ impl Delivery {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Keeps what an attempt came to, where somebody wants to know.
+    pub(crate) fn attempted(&self, took: Duration, answer: impl FnOnce() -> String) {
+        if let Some(Attempts(attempts)) = self.attempts.as_deref() {
+            let attempt = Attempt { took, answer: answer() };
+            attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+        }
+    }
+}
+
+/// The attempts of a delivery.
+#[derive(Debug, Default)]
+pub struct Attempts(Mutex<Vec<Attempt>>);
+
+impl Attempts {
+    /// Those there were, in order.
+    pub fn take(&self) -> Vec<Attempt> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One time that a backend was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// How long it took.
+    pub took: Duration,
+    /// What it answered, or why there was no answer: for people, and never for a log, since it may repeat the message.
+    pub answer: String,
 }
 
 /// What is known of the session at the time of a delivery.
@@ -112,6 +143,17 @@ pub struct Receipt {
     pub notifies: bool,
 }
 
+/// In words.
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("confirmed")?;
+        if let Some(id) = &self.queue_id {
+            write!(f, " as {id}")?;
+        }
+        self.text.iter().try_for_each(|text| write!(f, ": {text}"))
+    }
+}
+
 /// The backend does not have it, or we can't tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -121,6 +163,13 @@ pub struct Failure {
     pub reply: Option<Reply>,
     /// For the log: what happened, without content or credentials.
     pub detail: String,
+}
+
+/// In words.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.cause.as_str(), self.detail)
+    }
 }
 
 /// Why a delivery failed. Whose fault, and whether to try again, follows from it.

@@ -147,8 +147,9 @@ impl Live {
         delivery: &Delivery,
         share: Share,
     ) -> Vec<Outcome> {
-        let text = text(delivery);
+        let (text, began) = (text(delivery), Instant::now());
         let (outcomes, health) = conversation.conclude(&text, share, delivery.deadline.into()).await;
+        delivery.attempted(began.elapsed(), || said(&outcomes));
         self.record(health);
         outcomes
     }
@@ -172,6 +173,7 @@ impl Live {
     ) -> Vec<Outcome> {
         let all = |cause, detail: &str| {
             self.metrics.attempt(Err(cause), Duration::ZERO);
+            delivery.attempted(Duration::ZERO, || detail.to_owned());
             let failure = Failure { cause, reply: None, detail: detail.to_owned() };
             vec![Err(failure); delivery.envelope.recipients.len()]
         };
@@ -193,8 +195,9 @@ impl Live {
     /// The whole conversation at once.
     async fn relay(&self, relay: &Relay, delivery: &Delivery) -> Vec<Outcome> {
         let limits = Limits { timeouts: delivery.timeouts, retry: delivery.retry };
-        let (envelope, text) = (delivery.envelope.clone(), text(delivery));
+        let (envelope, text, began) = (delivery.envelope.clone(), text(delivery), Instant::now());
         let (outcomes, health) = relay.send(envelope, &text, (limits, delivery.deadline.into())).await;
+        delivery.attempted(began.elapsed(), || said(&outcomes));
         self.record(health);
         outcomes
     }
@@ -218,6 +221,21 @@ impl Live {
             Reservation::Open => None,
         }
     }
+}
+
+/// What a relay has said of a message: once what it says of several recipients.
+fn said(outcomes: &[Outcome]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for outcome in outcomes {
+        let words = match outcome {
+            Ok(receipt) => receipt.to_string(),
+            Err(failure) => failure.detail.clone(),
+        };
+        if !said.contains(&words) {
+            said.push(words);
+        }
+    }
+    said.join("\n")
 }
 
 /// All that goes out of a delivery; the octets are shared.

@@ -10,19 +10,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-mod place;
 mod ranking;
 
 use super::Exit;
-use crate::compile::trace::{Holding, Line};
+use crate::compile::trace::Line;
 use crate::compile::{self, Compiled, Origin, Snapshot};
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
 use crate::pipeline::recipient::{self, Asking, Decision};
-use crate::plan::{Deliver, Listener, ObjectName, ObjectRef, Plan, Require, Target, VerificationId};
+use crate::plan::{Deliver, Holding, Listener, ObjectName, ObjectRef, Plan, Require, VerificationId};
 use crate::route::RuleId;
 use crate::smtp::reply;
 use crate::source;
-use place::{relay, url};
 use ranking::{Contest, Place};
 
 /// A sender whom no match with a sender is likely to mean.
@@ -233,7 +231,7 @@ impl Told<'_> {
             (false, true) => "; no usable rule takes any of its recipients here",
             (false, false) => "; no usable rule takes any of its recipients",
         };
-        row(out, "domain", format_args!("{}, {namespaces}{routed}", ranking::domain_text(&delegation.domain)))
+        row(out, "domain", format_args!("{}, {namespaces}{routed}", delegation.domain))
     }
 
     fn tell_route(&self, id: RuleId, rewritten: &Mailbox, out: &mut dyn Write) -> io::Result<()> {
@@ -260,7 +258,7 @@ impl Told<'_> {
     }
 
     fn holdings(&self, id: RuleId) -> &[Holding] {
-        self.compiled.trace.holdings.get(id.0 as usize).map_or(&[], Vec::as_slice)
+        self.plan.rules.get(id.0 as usize).map_or(&[], |rule| &rule.policies)
     }
 
     fn tell_policies(&self, id: RuleId, out: &mut dyn Write) -> io::Result<()> {
@@ -272,7 +270,7 @@ impl Told<'_> {
 
     fn tell_verification(&self, id: VerificationId, out: &mut dyn Write) -> io::Result<()> {
         let Some(verification) = self.plan.verifications.get(id.0 as usize) else { return Ok(()) };
-        let (url, timeout) = (url(&verification.http), verification.timeout);
+        let (url, timeout) = (verification.http.url(), verification.timeout);
         if matches!(&self.asked.recipient, ForwardPath::Mailbox(mailbox) if !mailbox.is_postmaster()) {
             let otherwise = if verification.accept_on_error { "else it is taken" } else { "else 451 4.3.0" };
             row(out, "verified", format_args!("if GET {url} says so within {timeout:?}, {otherwise}"))
@@ -290,15 +288,7 @@ impl Told<'_> {
             } else {
                 String::new()
             };
-            let target = match &backend.target {
-                Target::Http(http) => format!("POST {}", url(http)),
-                Target::Nats(nats) => {
-                    format!("published to stream {} of {}:{}", nats.stream, nats.host, nats.port)
-                }
-                Target::Smtp(server) => format!("relay smtp://{}", relay(server)),
-                Target::Lmtp(store) => format!("store lmtp://{}", relay(store)),
-            };
-            row(out, "backend", format_args!("MailBackend {}, {target}{share}", backend.name))?;
+            row(out, "backend", format_args!("MailBackend {}, {}{share}", backend.name, backend.target))?;
         }
         Ok(())
     }

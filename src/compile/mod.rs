@@ -202,7 +202,6 @@ fn assemble<'a>(
         backends: Vec::new(),
         ids: HashMap::new(),
         verifications: Vec::new(),
-        holdings: Vec::new(),
         blockers: Vec::new(),
         undelegated: Vec::new(),
     };
@@ -210,8 +209,8 @@ fn assemble<'a>(
         attached.iter().map(|attached| rules.compile(attached, &classes.names, findings)).collect();
     rules.policies.report_overridden(findings);
     standings.compiled(&gateway, attached, (&rules, &compiled, &classes.of));
-    let Rules { rules, backends, verifications, written_backends, holdings, undelegated, .. } = rules;
-    let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated), holdings };
+    let Rules { rules, backends, verifications, written_backends, undelegated, .. } = rules;
+    let mut trace = Trace { lines: trace::lines(attached, &compiled, &classes.of, undelegated) };
     trace.lines.extend(trace::unattached(snapshot, gateway.name, attached));
     advice::mark_routed(&mut gateway.delegations, &rules, &compiled);
     for (attached, compiled) in attached.iter().zip(&compiled) {

@@ -19,12 +19,11 @@ use super::recipients;
 use super::snapshot::Snapshot;
 use super::standing::Hold;
 use super::table::age;
-use super::trace::Holding;
 use super::verification::Verifications;
 use crate::api::gateway::BackendTarget;
 use crate::api::policy::TargetRef;
 use crate::api::{ApiKind, RecipientPolicySpec};
-use crate::plan::{ObjectName, Reason, Require, SenderRate, Verification};
+use crate::plan::{Holding, ObjectName, Reason, Require, SenderRate, Verification};
 use crate::policy::RecipientList;
 
 /// A block of a policy.

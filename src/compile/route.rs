@@ -15,12 +15,12 @@ use super::findings::Findings;
 use super::gateway::Usable;
 use super::policy::{Policies, Target as PolicyTarget};
 use super::snapshot::Snapshot;
-use super::trace::{Holding, Line, Standing};
+use super::trace::{Line, Standing};
 use crate::api::matches::{LocalPartKind, LocalPartMatch, SenderMatch, Subaddress as WrittenSubaddress};
 use crate::api::route::{BackendRef, RouteMatch, RouteRule};
 use crate::api::{ApiKind, MailBackend};
 use crate::plan::{
-    Backend, BackendId, Deliver, ObjectName, ObjectRef, Reason, Retry, Rule, RuleState, Timeouts,
+    Backend, BackendId, Deliver, Holding, ObjectName, ObjectRef, Reason, Retry, Rule, RuleState, Timeouts,
     Verification, VerificationId, Weighted,
 };
 use crate::route::{Candidate, DomainPattern, LocalPart, RuleId, SenderPattern, Subaddress};
@@ -71,8 +71,6 @@ pub(super) struct Rules<'a, 'c> {
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) ids: HashMap<ObjectName, BackendId>,
     pub(super) verifications: Vec<Arc<Verification>>,
-    /// By rule: the policies that hold for it.
-    pub(super) holdings: Vec<Vec<Holding>>,
     /// By rule: backends and policies that keep it from being used.
     pub(super) blockers: Vec<BTreeSet<ObjectRef>>,
     /// Matches of domains that are not delegated to their route's namespace.
@@ -119,13 +117,19 @@ impl<'a> Rules<'a, '_> {
         compiled
     }
 
-    fn add(&mut self, (route, label): (&ObjectName, &Arc<str>), name: &str, state: RuleState) -> RuleId {
+    fn add(
+        &mut self,
+        (route, label): (&ObjectName, &Arc<str>),
+        name: &str,
+        (policies, state): (Vec<Holding>, RuleState),
+    ) -> RuleId {
         let id = RuleId(u32::try_from(self.rules.len()).unwrap_or(u32::MAX));
         self.rules.push(Arc::new(Rule {
             route: route.clone(),
             route_label: Arc::clone(label),
             name: name.to_owned(),
             group: format!("{}/{route}/{name}", self.gateway.name),
+            policies,
             state,
         }));
         id
@@ -133,9 +137,8 @@ impl<'a> Rules<'a, '_> {
 
     /// What stands for the rules of a route that can't be read: they may take anything.
     fn unreadable(&mut self, route: &ObjectName, label: &Arc<str>) -> Compiled {
-        self.holdings.push(Vec::new());
         self.blockers.push(BTreeSet::new());
-        let rule = self.add((route, label), UNREADABLE, RuleState::Unusable);
+        let rule = self.add((route, label), UNREADABLE, (Vec::new(), RuleState::Unusable));
         let anything =
             Match { field: String::new(), domain: None, local_part: LocalPart::Unknown, sender: None };
         Compiled { rule, matches: [anything].into() }
@@ -247,7 +250,7 @@ impl<'a> Rules<'a, '_> {
         Ok((name, known))
     }
 
-    /// What becomes of the recipients of a rule on a listener.
+    /// Which policies hold for a rule on a listener, and what becomes of its recipients.
     fn state(
         &mut self,
         route: &'a ObjectName,
@@ -255,7 +258,7 @@ impl<'a> Rules<'a, '_> {
         listener: &'a str,
         common: &Common,
         findings: &mut Findings,
-    ) -> RuleState {
+    ) -> (Vec<Holding>, RuleState) {
         let targets = [
             PolicyTarget::route(route, Some(&rule.name)),
             PolicyTarget::route(route, None),
@@ -265,16 +268,16 @@ impl<'a> Rules<'a, '_> {
         let separators = &self.gateway.spec.subaddressing.separators;
         let allow = &self.gateway.spec.backends.allow;
         let effective = self.policies.effective(&targets, (separators, allow), findings);
-        self.holdings.push(effective.holdings);
+        let policies = effective.holdings;
         let broken = effective.broken.iter().map(|policy| ObjectRef::new("RecipientPolicy", policy));
         self.blockers.push(common.blockers.iter().cloned().chain(broken).collect());
         let (Some(backends), true) = (&common.backends, effective.broken.is_empty()) else {
-            return RuleState::Unusable;
+            return (policies, RuleState::Unusable);
         };
         let of_backends = backends.iter().map(|(backend, _)| backend.max_message_bytes);
         let max_message_bytes = of_backends.chain(effective.max_message_bytes).min().unwrap_or(0);
         let delivery = &rule.delivery;
-        RuleState::Usable(Deliver {
+        let state = RuleState::Usable(Deliver {
             filters: filters::of(rule),
             backends: backends.iter().map(|(backend, weight)| self.weighted(backend, *weight)).collect(),
             relays: backends.iter().any(|(backend, _)| backend.target.is_relay()),
@@ -294,7 +297,8 @@ impl<'a> Rules<'a, '_> {
             sender_rates: effective.sender_rates,
             max_message_bytes,
             max_recipients: effective.max_recipients.unwrap_or(u32::MAX),
-        })
+        });
+        (policies, state)
     }
 
     fn asked(&mut self, verification: Arc<Verification>) -> VerificationId {

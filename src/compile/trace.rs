@@ -1,5 +1,4 @@
-//! How a plan came about: what became of each match, and which policies hold for each rule. Read by
-//! `explain`; the data path has no use for it.
+//! How a plan came about: what became of each match. Read by `explain`; the data path has no use for it.
 
 use std::collections::HashSet;
 
@@ -15,8 +14,6 @@ use crate::route::{DomainPattern, LocalPart, RuleId, SenderPattern};
 pub struct Trace {
     /// Every match that could concern the gateway, in the order that breaks ties.
     pub lines: Vec<Line>,
-    /// By [`RuleId`]: the policies that hold for the rule.
-    pub holdings: Vec<Vec<Holding>>,
 }
 
 /// One match of one rule of one route.
@@ -56,17 +53,6 @@ pub struct Listing {
     pub rule: RuleId,
     /// Whether the route names the listener rather than the whole gateway.
     pub by_section: bool,
-}
-
-/// A policy that holds for a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
-    /// The block that is taken from it.
-    pub block: &'static str,
-    /// The policy.
-    pub policy: ObjectName,
-    /// The target through which it holds: a rule, a route, a listener or a gateway.
-    pub target: String,
 }
 
 impl Line {

@@ -172,6 +172,7 @@ impl<'a> Dialogue<'a> {
             }
             Action::Violation(violation) => self.violations.push(violation),
             Action::Reset => self.forget(),
+            Action::Refused(..) | Action::Heard(_) => {}
             Action::StartTls => {
                 self.forget();
                 self.events.push(Event::StartTls);

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use crate::mail::body::Message;
 use crate::mail::{Client, ForwardPath, Greeting, Mailbox, Tls};
 
+pub use crate::backend::Attempt;
+pub use crate::plan::Holding;
+
 /// What is known of a transaction beside its [event](super::feed::Event).
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -38,34 +41,30 @@ pub struct Account {
     pub transcript: Vec<Line>,
 }
 
+impl Account {
+    /// Octets of the message that it holds.
+    pub fn octets(&self) -> usize {
+        self.delivery.as_ref().map_or(0, |delivery| delivery.prefix.len() + delivery.message.len())
+    }
+}
+
 /// Which way a recipient went, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientAccount {
     /// As the client said it.
     pub original: ForwardPath,
-    /// What the backend is told; `None` where no rule takes it.
+    /// What the backend is told; `None` where the rule does not take it.
     pub rewritten: Option<Mailbox>,
-    /// `namespace/name` of the MailRoute.
+    /// `namespace/name` of the MailRoute whose rule takes it, or would.
     pub route: Option<String>,
-    /// The rule of that route: its name, or its index where it has none.
+    /// That rule: its name, or its index where it has none.
     pub rule: Option<String>,
     /// Why this rule and no other, and what else was asked of the recipient: a sentence each.
     pub why: Vec<String>,
     /// The policies that hold for the rule.
-    pub policies: Vec<PolicyAccount>,
+    pub policies: Vec<Holding>,
     /// What the backend said of it in the end, where it was handed over: its receipt, or why there is none.
     pub outcome: Option<Result<String, String>>,
-}
-
-/// A policy that holds for a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyAccount {
-    /// `namespace/name` of the RecipientPolicy.
-    pub policy: String,
-    /// The block of it that holds: `recipients`, `limits`, `verification`…
-    pub block: &'static str,
-    /// Through which object it holds: a rule, a route, a listener or a gateway.
-    pub target: String,
 }
 
 /// What a backend was handed, and what it said.
@@ -85,15 +84,6 @@ pub struct DeliveryAccount {
     pub message: Message,
     /// The trace that the backend was given, in hexadecimal.
     pub trace_id: String,
-}
-
-/// One time that a backend was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// How long it took.
-    pub took: Duration,
-    /// What it answered, or why there was no answer.
-    pub answer: String,
 }
 
 /// A line of a conversation.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{Instrument, Span};
 
-use super::feed::{Event, NAMED, Stage};
 use super::notify::Notices;
 use super::outcome::{self, Settled, Telling};
 use super::recipient;
@@ -44,8 +43,15 @@ impl Session {
         match self.prepare(&mut transaction, &message, &moment) {
             Ok(prepared) => self.deliver(prepared, &moment).await,
             Err(reply) => {
-                self.count_message(&transaction, outcome::label_of_ours(&reply));
+                let outcome = outcome::label_of_ours(&reply);
+                self.count_message(&transaction, outcome);
                 tracing::warn!(id = %moment.id, client = %self.peer.client.address, %reply, "message refused");
+                self.report(|session| {
+                    let mut report = session.of(&transaction, &transaction.recipients, outcome);
+                    let event = &mut report.event;
+                    (event.id, event.code, event.size) = (Some(moment.id), Some(reply.code()), Some(message.len()));
+                    report
+                });
                 Answer::Refuse(reply)
             }
         }
@@ -58,9 +64,6 @@ impl Session {
         message: &Message,
         moment: &Moment,
     ) -> Result<Prepared<'a>, Reply> {
-        let recipients = std::mem::take(&mut transaction.recipients);
-        let conversation = transaction.group.as_mut().and_then(|group| group.conversation.take());
-        let transaction = &*transaction;
         let serving = &transaction.serving;
         let header = Header::read(message, &serving.plan.gateway.hostname);
         if header.received >= MAX_RECEIVED || header.received_here >= MAX_RECEIVED_HERE {
@@ -69,17 +72,19 @@ impl Session {
         let group = transaction.group.as_ref().ok_or(reply::NO_RECIPIENTS)?;
         let (rule, deliver) = recipient::usable(&serving.plan, group.rule).ok_or(reply::MISCONFIGURED)?;
         let live = serving.backend(group.backend).ok_or(reply::MISCONFIGURED)?;
+        let recipients = std::mem::take(&mut transaction.recipients);
+        let conversation = transaction.group.as_mut().and_then(|group| group.conversation.take());
+        let transaction = &*transaction;
         let span = telemetry::delivery_span(live.backend());
         let delivery = span
             .in_scope(|| self.delivery(transaction, recipients, moment, (rule, deliver), (&header, message)));
         let notifier = serving.notifier().map(Arc::as_ref);
-        let telling = transaction.telling();
-        let vouched = transaction.vouched;
-        Ok(Prepared { rule, live, delivery, span, conversation, telling, notifier, vouched })
+        Ok(Prepared { transaction, rule, live, delivery, span, conversation, notifier })
     }
 
-    async fn deliver(&self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
-        let Prepared { rule, live, delivery, span, conversation, telling, notifier, vouched } = prepared;
+    async fn deliver(&mut self, prepared: Prepared<'_>, moment: &Moment) -> Answer {
+        let Prepared { transaction, rule, live, delivery, span, conversation, notifier } = prepared;
+        let (telling, vouched) = (transaction.telling(), transaction.vouched);
         let outcomes = hand_over(live, (&delivery, span), conversation, telling).await;
         let settled = match notifier {
             None => Settled::default(),
@@ -91,27 +96,15 @@ impl Session {
         let recipients = delivery.envelope.recipients.len();
         let told = outcome::tell((&outcomes, &settled), recipients, telling, delivery.id);
         self.door.metrics.message(&rule.route_label, told.outcome);
+        let took = moment.started.elapsed();
         tracing::info!(
             id = %delivery.id, client = %self.peer.client.address, listener = &*self.door.listener,
             route = &*rule.route_label, backend = &*live.backend().label, size = delivery.message.len(),
             recipients, confirmed = told.confirmed, code = told.code,
             outcome = told.outcome.as_str(), trace_id = %delivery.trace.trace_id,
-            took_ms = milliseconds(moment.started.elapsed()), "message"
+            took_ms = milliseconds(took), "message"
         );
-        self.door.feed.tell(|| {
-            let Envelope { reverse_path, recipients, .. } = &delivery.envelope;
-            let named = recipients.iter().take(NAMED).map(|recipient| recipient.original.clone());
-            Event {
-                id: Some(delivery.id),
-                recipients: named.collect(),
-                unnamed: recipients.len().saturating_sub(NAMED),
-                route: Some(Arc::clone(&rule.route_label)),
-                backend: Some(Arc::clone(&live.backend().label)),
-                size: Some(delivery.message.len()),
-                took: Some(moment.started.elapsed()),
-                ..self.event(Stage::Message, reverse_path, told.outcome, told.code)
-            }
-        });
+        self.delivered(transaction, (&delivery, &outcomes), &told, took);
         told.answer
     }
 
@@ -158,6 +151,7 @@ impl Session {
             bounce_token,
             deadline: moment.started + deliver.timeouts.total,
             retry: deliver.retry,
+            attempts: self.is_narrated().then(Arc::default),
         }
     }
 
@@ -186,7 +180,7 @@ impl Session {
         Some(token.seal(seal, gateway, rand::random()))
     }
 
-    fn facts(&self) -> SessionFacts {
+    pub(super) fn facts(&self) -> SessionFacts {
         let greeting = self
             .greeting
             .as_deref()
@@ -205,6 +199,7 @@ impl Session {
 
 /// A message ready to go.
 struct Prepared<'a> {
+    transaction: &'a Transaction,
     rule: &'a Rule,
     live: &'a Live,
     delivery: Delivery,
@@ -212,10 +207,7 @@ struct Prepared<'a> {
     span: Span,
     /// With a relay that has taken the recipients.
     conversation: Option<Box<Conversation>>,
-    telling: Telling,
     notifier: Option<&'a Notifier>,
-    /// Whether somebody vouches for the sender.
-    vouched: bool,
 }
 
 /// When and as what the message came.

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::account::Account;
+use super::report::Report;
 use crate::mail::{ForwardPath, ReversePath, TransactionId};
 use crate::metrics::MessageOutcome;
 
@@ -28,6 +29,8 @@ mod tests;
 const HELD: usize = 1024;
 /// Events that wait for who reads accounts.
 const WAITING: usize = 16_384;
+/// Octets of their messages; one message more may wait.
+const WAITING_OCTETS: usize = 256 << 20;
 /// Events that one reading gives.
 const MOST: usize = 256;
 /// For how long events are held after a reading, so that the next one misses none.
@@ -105,12 +108,17 @@ pub struct Told {
 
 /// The other end of a [feed with accounts](Feed::with_accounts).
 #[derive(Debug)]
-pub struct Accounts(mpsc::Receiver<Told>);
+pub struct Accounts {
+    told: mpsc::Receiver<Told>,
+    waiting: Arc<AtomicUsize>,
+}
 
 impl Accounts {
     /// What is told next, in order; `None` once the front-end has ended.
     pub async fn next(&mut self) -> Option<Told> {
-        self.0.recv().await
+        let told = self.told.recv().await?;
+        self.waiting.fetch_sub(told.account.octets(), Ordering::Relaxed);
+        Some(told)
     }
 }
 
@@ -133,8 +141,23 @@ struct Inner {
 #[derive(Debug)]
 struct Subscriber {
     told: mpsc::Sender<Told>,
+    /// Octets of messages that wait to be read.
+    waiting: Arc<AtomicUsize>,
     /// Events that found no room since the last one that did.
     missed: AtomicU64,
+}
+
+impl Subscriber {
+    fn tell(&self, event: &Arc<Event>, account: Account) {
+        let octets = account.octets();
+        let room = self.waiting.fetch_add(octets, Ordering::Relaxed) <= WAITING_OCTETS;
+        let missed = self.missed.swap(0, Ordering::Relaxed);
+        let told = Told { event: Arc::clone(event), account: Arc::new(account), missed };
+        if !room || self.told.try_send(told).is_err() {
+            self.waiting.fetch_sub(octets, Ordering::Relaxed);
+            self.missed.fetch_add(missed + 1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Default for Feed {
@@ -158,24 +181,48 @@ impl Feed {
     /// waits to be read is bounded; dropping the reader ends it.
     pub fn with_accounts() -> (Self, Accounts) {
         let (told, accounts) = mpsc::channel(WAITING);
-        (Self::new(Some(Subscriber { told, missed: AtomicU64::new(0) })), Accounts(accounts))
+        let waiting = Arc::<AtomicUsize>::default();
+        let subscriber = Subscriber { told, waiting: Arc::clone(&waiting), missed: AtomicU64::new(0) };
+        (Self::new(Some(subscriber)), Accounts { told: accounts, waiting })
+    }
+
+    /// Whether there is one who wants accounts.
+    pub fn wants_accounts(&self) -> bool {
+        self.0.subscriber.is_some()
     }
 
     /// Whether somebody watches, or has until just now.
     pub fn is_watched(&self) -> bool {
-        self.0.watched_until.load(Ordering::Relaxed) != 0
+        self.wants_accounts() || self.0.watched_until.load(Ordering::Relaxed) != 0
     }
 
-    /// Tells what became of a transaction; `event` is called only if somebody watches.
-    pub fn tell(&self, event: impl FnOnce() -> Event) {
-        let watched_until = self.0.watched_until.load(Ordering::Relaxed);
-        if watched_until == 0 {
+    /// Tells what became of a transaction; `report` is called only if somebody watches.
+    pub fn tell(&self, report: impl FnOnce() -> Report) {
+        let is_read = self.is_read();
+        if !is_read && !self.wants_accounts() {
             return;
         }
-        if self.now() > watched_until {
-            return self.forget(watched_until);
+        let Report { event, account } = report();
+        let event = Arc::new(event);
+        if let (Some(subscriber), Some(account)) = (&self.0.subscriber, account) {
+            subscriber.tell(&event, *account);
         }
-        let event = Arc::new(event());
+        if is_read {
+            self.hold(event);
+        }
+    }
+
+    /// Whether somebody reads, or did not long ago; what is held for one who has gone is forgotten.
+    fn is_read(&self) -> bool {
+        let watched_until = self.0.watched_until.load(Ordering::Relaxed);
+        if watched_until != 0 && self.now() > watched_until {
+            self.forget(watched_until);
+            return false;
+        }
+        watched_until != 0
+    }
+
+    fn hold(&self, event: Arc<Event>) {
         let mut ring = self.ring();
         let oldest = if ring.len() == HELD { ring.pop_front() } else { None };
         ring.push_back(event);

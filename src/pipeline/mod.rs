@@ -17,6 +17,8 @@
 //! | `outcome` | receipts and failures → replies: the only such mapping |
 //! | `budget` | memory for messages |
 //! | `feed` | what becomes of transactions, for people who watch |
+//! | `report`, `journal` | how it comes to be told, and what was said until then |
+//! | `reason` | why a recipient went the way it did |
 //! | `account` | all that is known of one, for the page of `dev` |
 
 pub mod account;
@@ -26,10 +28,13 @@ pub mod budget;
 mod deliver;
 pub mod entry;
 pub mod feed;
+mod journal;
 mod notify;
 pub mod outcome;
 pub mod peer;
+mod reason;
 pub mod recipient;
+mod report;
 pub mod serving;
 pub mod session;
 mod submission;

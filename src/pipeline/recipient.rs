@@ -81,7 +81,7 @@ fn route(plan: &Plan, rule: RuleId, found: Mailbox) -> Decision {
 }
 
 /// `<Postmaster>` is the postmaster of the gateway's first exact domain.
-fn mailbox(plan: &Plan, path: &ForwardPath) -> Option<Mailbox> {
+pub(super) fn mailbox(plan: &Plan, path: &ForwardPath) -> Option<Mailbox> {
     match path {
         ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
         ForwardPath::Postmaster => {

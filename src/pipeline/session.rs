@@ -1,23 +1,25 @@
 //! One connection's questions, answered.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tracing::{Instrument, Span};
 
 use super::auth::SignIn;
 use super::budget::Budget;
-use super::feed::{Event, Feed, Stage};
+use super::feed::Feed;
+use super::journal::Journal;
 use super::outcome;
 use super::peer::Peer;
 use super::recipient::Refusal;
+use super::report::Report;
 use super::serving::Current;
 use super::submission;
 use super::transaction::{Taken, Transaction};
 use super::xclient::Told;
 use crate::lookup::Verified;
-use crate::mail::{Client, ForwardPath, Greeting, Protocol, ReversePath, Tls};
+use crate::mail::{Client, ForwardPath, Greeting, Protocol, Tls};
 use crate::metrics::{
     Check, CheckOutcome, ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason,
 };
@@ -81,6 +83,8 @@ pub struct Session {
     dropped: Option<Dropped>,
     /// Recipients refused so far; `None` once one was accepted.
     refused: Option<u32>,
+    /// What is said, where somebody wants to know.
+    pub(super) journal: Option<Box<Journal>>,
     /// That of the connection.
     span: Span,
 }
@@ -92,13 +96,17 @@ struct Dropped {
     route: Arc<str>,
     /// Octets of its message had come.
     begun: bool,
+    /// What is told of it, where somebody watches.
+    report: Option<Box<Report>>,
 }
 
 impl Session {
     /// A client has come through a door; one that is `trusted` may say by XCLIENT who it really is. `span` is the
     /// connection's.
     pub fn new(door: Arc<Door>, client: Client, trusted: bool, span: Span) -> Self {
+        let journal = door.feed.wants_accounts().then(Box::default);
         Self {
+            journal,
             door,
             peer: Peer::new(client),
             greeting: None,
@@ -139,6 +147,7 @@ impl Session {
         self.greeting = None;
         self.peer.set_login(None);
         self.span.record("tls.version", tls.version);
+        self.noted(|| format!("TLS handshake done: {}, {}", tls.version, tls.cipher));
         self.peer.set_tls(Arc::new(tls));
     }
 
@@ -210,7 +219,9 @@ impl Session {
     pub fn reset(&mut self) {
         if let Some(transaction) = self.transaction.take() {
             let begun = !transaction.body.is_empty();
-            self.dropped = transaction.route().map(|route| Dropped { route: Arc::clone(route), begun });
+            let of = || self.of(&transaction, &transaction.recipients, MessageOutcome::Abandoned);
+            let report = self.door.feed.is_watched().then(|| Box::new(of()));
+            self.dropped = transaction.route().map(|route| Dropped { route: Arc::clone(route), begun, report });
         }
     }
 
@@ -218,8 +229,13 @@ impl Session {
     pub fn refused(&mut self, reply: &Reply) {
         let dropped = self.dropped.take();
         let route = dropped.as_ref().map_or("", |dropped| &dropped.route);
-        self.door.metrics.message(route, outcome::label_of_ours(reply));
+        let outcome = outcome::label_of_ours(reply);
+        self.door.metrics.message(route, outcome);
         tracing::info!(client = %self.peer.client.address, listener = &*self.door.listener, route, %reply, "message refused");
+        if let Some(mut report) = dropped.and_then(|dropped| dropped.report) {
+            (report.event.outcome, report.event.code) = (outcome, Some(reply.code()));
+            self.report(|_| report.now());
+        }
     }
 
     /// Nothing more comes of a message that has begun: the connection has ended, or another follows.
@@ -227,6 +243,9 @@ impl Session {
         self.reset();
         if let Some(dropped) = self.dropped.take().filter(|dropped| dropped.begun) {
             self.door.metrics.message(&dropped.route, MessageOutcome::Abandoned);
+            if let Some(report) = dropped.report {
+                self.report(|_| report.now());
+            }
         }
     }
 
@@ -245,30 +264,41 @@ impl Session {
 
     fn sender(&mut self, sender: Sender) -> Answer {
         self.abandoned();
+        match self.begin(sender) {
+            Ok(()) => Answer::Accept,
+            Err((sender, reply)) => {
+                self.refused_sender(&sender.reverse_path, &reply);
+                Answer::Refuse(reply)
+            }
+        }
+    }
+
+    /// Begins a transaction, or says why there is none.
+    fn begin(&mut self, sender: Sender) -> Result<(), (Sender, Reply)> {
         let serving = Arc::clone(&self.door.current.borrow());
         // The listener is gone from the configuration: the session is about to be told so.
         let Some(listener) = serving.listener(&self.door.listener).map(Arc::clone) else {
-            return Answer::Refuse(reply::SHUTTING_DOWN);
+            return Err((sender, reply::SHUTTING_DOWN));
         };
         if let Some(reply) = self.needs_auth(&listener) {
-            return Answer::Refuse(reply);
+            return Err((sender, reply));
         }
         if listener.profile == Profile::Submission
             && let Some(reply) = submission::refuse_sender(&sender.reverse_path)
         {
-            return Answer::Refuse(reply);
+            return Err((sender, reply));
         }
         if sender.size.is_some_and(|size| !self.door.budget.has(size)) {
-            return Answer::Refuse(reply::NO_MEMORY);
+            return Err((sender, reply::NO_MEMORY));
         }
         if !self.door.may_send(&listener, self.peer.client.address) {
-            return Answer::Refuse(reply::TOO_MANY_MESSAGES_FROM_CLIENT);
+            return Err((sender, reply::TOO_MANY_MESSAGES_FROM_CLIENT));
         }
         let vouched = self.peer.is_vouched_for(listener.profile);
         let span = telemetry::transaction_span(&self.span);
         let transaction = Transaction::new((serving, listener), (sender, vouched), &self.door.budget, span);
         self.transaction = Some(Box::new(transaction));
-        Answer::Accept
+        Ok(())
     }
 
     async fn verify(&mut self) -> Result<(), Refusal> {
@@ -311,17 +341,8 @@ impl Session {
         let permanent = refusal.reply.class() == Class::Permanent;
         let outcome = if permanent { RecipientOutcome::Refused } else { RecipientOutcome::Deferred };
         self.door.metrics.recipient(outcome, refusal.reason);
-        if let (Some(asked), Some(transaction)) = (asked, &self.transaction) {
-            let outcome = if permanent { MessageOutcome::Rejected } else { MessageOutcome::Deferred };
-            self.door.feed.tell(|| Event {
-                recipients: vec![asked],
-                ..self.event(
-                    Stage::Recipient,
-                    &transaction.sender.reverse_path,
-                    outcome,
-                    refusal.reply.code(),
-                )
-            });
+        if let Some(asked) = asked {
+            self.refused_recipient(&asked, &refusal);
         }
         let Some(refused) = self.refused.as_mut().filter(|_| permanent) else {
             return Answer::Refuse(refusal.reply).into();
@@ -329,33 +350,6 @@ impl Session {
         *refused += 1;
         let steps = (*refused + 1).saturating_sub(HARVEST_FROM);
         Answered { answer: Answer::Refuse(refusal.reply), hold: (HARVEST_STEP * steps).min(HARVEST_MOST) }
-    }
-
-    /// An event that names nobody but the sender yet.
-    pub(super) fn event(
-        &self,
-        stage: Stage,
-        sender: &ReversePath,
-        outcome: MessageOutcome,
-        code: u16,
-    ) -> Event {
-        Event {
-            at: SystemTime::now(),
-            stage,
-            id: None,
-            listener: Arc::clone(&self.door.listener),
-            client: self.peer.client.address,
-            login: self.peer.login().map(Arc::clone),
-            sender: sender.clone(),
-            recipients: Vec::new(),
-            unnamed: 0,
-            route: None,
-            backend: None,
-            size: None,
-            outcome,
-            code: Some(code),
-            took: None,
-        }
     }
 
     pub(super) fn count_message(&self, transaction: &Transaction, outcome: MessageOutcome) {

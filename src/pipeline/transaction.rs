@@ -19,7 +19,7 @@ use crate::backend::{Cause, Conversation, DEFAULT_ENVELOPE_OCTETS, Reservation, 
 use crate::lookup::Verifier;
 use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Notify, Recipient, ReversePath};
 use crate::metrics::{ListenerMetrics, RecipientReason};
-use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Target, Weighted};
+use crate::plan::{Backend, BackendId, Deliver, Listener, OnPartial, Profile, Target, Weighted};
 use crate::policy::bounce::Facts;
 use crate::route::RuleId;
 use crate::smtp::{self, Reply, Sender, reply};
@@ -241,8 +241,13 @@ impl Transaction {
 
     /// What the group's backend is.
     pub(super) fn target(&self) -> Option<&Target> {
+        self.backend().map(|backend| &backend.target)
+    }
+
+    /// The group's backend.
+    pub(super) fn backend(&self) -> Option<&Backend> {
         let group = self.group.as_ref()?;
-        self.serving.backend(group.backend).map(|live| &live.backend().target)
+        self.serving.backend(group.backend).map(|live| live.backend())
     }
 
     /// The route that the accepted recipients belong to, for counting.

@@ -2,6 +2,7 @@
 //!
 //! Equality decides whether pool, cap and circuit survive a new plan.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -73,6 +74,20 @@ impl Target {
     }
 }
 
+/// Where it is and what is done there, for people.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(http) => write!(f, "POST {}", http.url()),
+            Self::Nats(nats) => {
+                write!(f, "published to stream {} of {}:{}", nats.stream, nats.host, nats.port)
+            }
+            Self::Smtp(server) => write!(f, "relay smtp://{server}"),
+            Self::Lmtp(store) => write!(f, "store lmtp://{store}"),
+        }
+    }
+}
+
 /// An HTTP endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
@@ -98,6 +113,19 @@ pub struct Http {
     pub identity: Option<Arc<Identity>>,
     /// Whether a loopback address may be a target: config from files yes, from a cluster no.
     pub allow_loopback: bool,
+}
+
+impl Http {
+    /// As people write it, with its port.
+    pub fn url(&self) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        format!("{scheme}://{}:{}{}", bracketed(&self.host), self.port, self.path)
+    }
+}
+
+/// A host as it stands before a port.
+pub(super) fn bracketed(host: &str) -> Cow<'_, str> {
+    if host.contains(':') { format!("[{host}]").into() } else { host.into() }
 }
 
 /// What a request looks like.

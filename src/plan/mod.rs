@@ -28,7 +28,7 @@ pub use gateway::{Delegation, Gateway};
 pub use listener::{Access, Auth as ListenerAuth, ClientRates, Listener, Profile, Proxy};
 pub use nats::{Nats, NatsAuth};
 pub use relay::{Relay, RelayLogin, RelayTls};
-pub use rule::{Deliver, Require, Retry, Rule, RuleState, SenderRate, Timeouts, Weighted};
+pub use rule::{Deliver, Holding, Require, Retry, Rule, RuleState, SenderRate, Timeouts, Weighted};
 pub use template::Template;
 pub use tls::{Certificate, Tls, TlsMode};
 pub use verification::{Verification, VerificationId};

@@ -1,8 +1,10 @@
 //! A mail server that takes messages on, as needed: a backend, or the one that bounces go through.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::Secret;
+use super::backend::bracketed;
 
 /// A mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,18 @@ pub struct Relay {
     pub hello: String,
     /// Whether a loopback address may be a target: config from files yes, from a cluster no.
     pub allow_loopback: bool,
+}
+
+/// Where it is, and whether it is spoken to inside TLS.
+impl fmt::Display for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tls = match self.tls {
+            RelayTls::Disabled => "without TLS",
+            RelayTls::Opportunistic => "inside TLS where it can",
+            RelayTls::StartTls | RelayTls::Implicit => "inside TLS",
+        };
+        write!(f, "{}:{} {tls}", bracketed(&self.host), self.port)
+    }
 }
 
 /// When TLS begins.

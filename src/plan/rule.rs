@@ -17,8 +17,21 @@ pub struct Rule {
     pub name: String,
     /// `gateway-namespace/gateway/namespace/route/rule`: names the delivery group in the dedupe key.
     pub group: String,
+    /// The policies that hold for it: told to people, the data path has what they say.
+    pub policies: Vec<Holding>,
     /// What becomes of its recipients.
     pub state: RuleState,
+}
+
+/// A policy that holds for a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The block that is taken from it.
+    pub block: &'static str,
+    /// The policy.
+    pub policy: ObjectName,
+    /// The target through which it holds: a rule, a route, a listener or a gateway.
+    pub target: String,
 }
 
 /// Whether a rule can be used.

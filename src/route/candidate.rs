@@ -1,5 +1,7 @@
 //! One line of the table, and what a look-up finds.
 
+use std::fmt;
+
 /// Index of a rule in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub u32);
@@ -24,6 +26,17 @@ impl DomainPattern {
                 domain.strip_suffix(suffix.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
             Self::Any => true,
+        }
+    }
+}
+
+/// As it is written.
+impl fmt::Display for DomainPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(domain) => f.write_str(domain),
+            Self::Suffix(suffix) => write!(f, "*.{suffix}"),
+            Self::Any => f.write_str("*"),
         }
     }
 }

@@ -47,6 +47,15 @@ impl<'a> Level<'a> {
         }
     }
 
+    /// The pattern that stands here, if one does.
+    pub fn pattern(self) -> DomainPattern {
+        match self.kind {
+            0 => DomainPattern::Exact(self.text.to_owned()),
+            1 => DomainPattern::Suffix(self.text.to_owned()),
+            _ => DomainPattern::Any,
+        }
+    }
+
     /// The levels of a folded domain in order of precedence: itself, its suffixes from the
     /// longest, any. Exactly those whose [`DomainPattern`] matches it.
     pub fn all(domain: &'a str) -> impl Iterator<Item = Self> {
@@ -106,6 +115,7 @@ mod tests {
         assert!(patterns.iter().all(|pattern| pattern.matches("a.b.c")));
         let levels: Vec<_> = patterns.iter().map(Level::of).collect();
         assert_eq!(Level::all("a.b.c").collect::<Vec<_>>(), levels);
+        assert_eq!(levels.into_iter().map(Level::pattern).collect::<Vec<_>>(), patterns);
     }
 
     #[test]

@@ -23,10 +23,12 @@ pub mod candidate;
 pub mod domains;
 pub mod keymap;
 pub mod local;
+pub mod matched;
 pub mod pattern;
 mod sender;
 pub mod table;
 
 pub use builder::{Builder, Rejected};
 pub use candidate::{Candidate, DomainPattern, Found, LocalPart, RuleId, SenderPattern, Subaddress};
+pub use matched::{LocalPartMatched, Matched};
 pub use table::Table;

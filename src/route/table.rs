@@ -63,9 +63,7 @@ impl Table {
         sender: &ReversePath,
         open: impl Fn(RuleId) -> bool,
     ) -> (Found, u32) {
-        let local_part = self.separators.part(&recipient.local_part);
-        let sender = Sender::new(sender, &self.separators);
-        let mut walk = Walk { table: self, local_part, sender, open, probes: 0 };
+        let mut walk = Walk::new(self, recipient, sender, open);
         let found = Level::all(&recipient.domain).find_map(|level| walk.level(level));
         (found.unwrap_or(Found::Nothing), walk.probes)
     }
@@ -87,7 +85,7 @@ impl Table {
 }
 
 /// One look-up under way.
-struct Walk<'a, F> {
+pub(super) struct Walk<'a, F> {
     table: &'a Table,
     local_part: LocalForms<'a>,
     sender: Sender<'a>,
@@ -95,14 +93,29 @@ struct Walk<'a, F> {
     probes: u32,
 }
 
-impl<F: Fn(RuleId) -> bool> Walk<'_, F> {
+impl<'a, F: Fn(RuleId) -> bool> Walk<'a, F> {
+    pub(super) fn new(table: &'a Table, recipient: &'a AddressKey, sender: &'a ReversePath, open: F) -> Self {
+        let local_part = table.separators.part(&recipient.local_part);
+        let sender = Sender::new(sender, &table.separators);
+        Self { table, local_part, sender, open, probes: 0 }
+    }
+
     fn level(&mut self, level: Level<'_>) -> Option<Found> {
         self.probes += 1;
         let domain = self.table.domains.find(level)?;
-        let LocalForms { whole, base } = self.local_part;
-        self.exact(domain, whole, |_| true)
-            .or_else(|| self.local_part.has_detail().then(|| self.exact(domain, base, ignores_detail))?)
-            .or_else(|| self.patterns(domain))
+        self.whole(domain)
+            .or_else(|| self.base(domain))
+            .or_else(|| self.placed(domain).map(|(_, found)| found))
+    }
+
+    /// By the whole local part.
+    pub(super) fn whole(&mut self, domain: DomainId) -> Option<Found> {
+        self.exact(domain, self.local_part.whole, |_| true)
+    }
+
+    /// By what stands before its detail, if it has one.
+    pub(super) fn base(&mut self, domain: DomainId) -> Option<Found> {
+        self.local_part.has_detail().then(|| self.exact(domain, self.local_part.base, ignores_detail))?
     }
 
     fn exact(&mut self, domain: DomainId, text: &str, takes: impl Fn(Subaddress) -> bool) -> Option<Found> {
@@ -119,11 +132,13 @@ impl<F: Fn(RuleId) -> bool> Walk<'_, F> {
         }
     }
 
-    fn patterns(&mut self, domain: DomainId) -> Option<Found> {
+    /// By a pattern, and how strong that is.
+    pub(super) fn placed(&mut self, domain: DomainId) -> Option<(Rank, Found)> {
         let patterns = self.table.patterns.get(domain.index())?;
         patterns.iter().find_map(|placed| {
             self.probes += 1;
-            placed.takes(self.local_part).then(|| self.hear(&placed.contender))?
+            let found = placed.takes(self.local_part).then(|| self.hear(&placed.contender))?;
+            found.map(|found| (placed.rank, found))
         })
     }
 

@@ -15,7 +15,8 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::admission::{Admission, Place};
-use super::connection::{Connection, Goodbye};
+use super::connection::Connection;
+use super::ending::Goodbye;
 use super::introduction::{Introduced, introduce};
 use super::phase::Phases;
 use super::socket::Socket;

@@ -17,6 +17,7 @@ use tokio::time::{self, timeout};
 use tracing::{Instrument, Span};
 
 use super::admission::Place;
+use super::ending::{Ending, Goodbye, note};
 use super::guard;
 use super::pace::Pace;
 use super::phase::{Phase, Phases, reached};
@@ -43,25 +44,6 @@ pub(super) struct Connection<'a> {
     pub(super) per_client: u32,
     pub(super) pressure: watch::Receiver<Pressure>,
     pub(super) tls: TlsOffer,
-}
-
-/// How to part from a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Goodbye {
-    /// [`Socket::close`].
-    Linger,
-    /// There is nothing to wait for.
-    Leave,
-}
-
-/// How a connection ended, apart from errors of the socket.
-enum Ending {
-    /// We close it.
-    Closed(SessionOutcome),
-    /// The time to drain is over.
-    Cut,
-    /// There is no TLS, so there is nothing to say.
-    Unsecured(HandshakeError),
 }
 
 /// Whether the engine has said to close.
@@ -111,7 +93,9 @@ impl Connection<'_> {
             socket.last_word(&octets);
             Ok(Ending::Closed(SessionOutcome::Failed))
         });
+        self.pipeline.noted(|| ending.as_ref().map_or_else(|error| format!("connection lost: {error}"), Ending::shown));
         self.pipeline.abandoned();
+        self.pipeline.settle();
         let outcome = match ending {
             // Deviation: whoever said QUIT, and nothing behind it, sends nothing more that could make
             // the kernel reset the connection, so there is no need to read on.
@@ -133,6 +117,9 @@ impl Connection<'_> {
 
     async fn run(&mut self, socket: &mut Socket) -> io::Result<Ending> {
         let (mut out, mut pace) = (Vec::new(), Pace::default());
+        if self.pipeline.is_narrated() {
+            self.engine.narrate();
+        }
         let mut outcome = SessionOutcome::Disconnected;
         let (mut draining, mut in_data) = (false, false);
         if let Some(ending) = self.begin(socket).await {
@@ -140,6 +127,7 @@ impl Connection<'_> {
         }
         loop {
             let done = self.act(socket, &mut out, &mut outcome).await?;
+            self.pipeline.settle();
             // Patience begins anew behind each reply, and where BDAT begins without one.
             if !out.is_empty() || self.engine.in_data() != in_data {
                 pace = Pace::default();
@@ -197,7 +185,10 @@ impl Connection<'_> {
                     self.count(&mut message, verb, &reply, now - since);
                     since = now;
                     note(verb, &reply, outcome);
+                    self.pipeline.said(&reply);
                 }
+                Action::Heard(heard) => self.pipeline.heard(heard),
+                Action::Refused(question, reply) => self.pipeline.turned_down(&question, &reply),
                 Action::Ask(Question::Connect) => {
                     self.greet(socket, outcome).await?;
                     since = Instant::now();
@@ -215,6 +206,7 @@ impl Connection<'_> {
                 Action::Violation(violation) => {
                     self.metrics.violation(violation);
                     tracing::debug!(kind = violation.as_str(), "protocol violation");
+                    self.pipeline.noted(|| format!("protocol violation: {}", violation.as_str()));
                     if !matches!(
                         violation,
                         Violation::BareNewline | Violation::BadLine | Violation::LineTooLong
@@ -380,21 +372,4 @@ async fn flushed<T>(
     }
     socket.write(out).await?;
     Ok(answer.await)
-}
-
-/// How the session will be said to have ended, going by what we say.
-fn note(verb: Verb, reply: &Reply, outcome: &mut SessionOutcome) {
-    match (verb, reply.code()) {
-        // Whoever was refused can say nothing else.
-        (Verb::Quit, 221) if *outcome != SessionOutcome::Refused => *outcome = SessionOutcome::Quit,
-        (Verb::Connect, 220) => {}
-        (Verb::Connect, _) if !matches!(outcome, SessionOutcome::Drained | SessionOutcome::Expelled) => {
-            *outcome = SessionOutcome::Refused;
-        }
-        (Verb::Xclient, 421 | 554) => *outcome = SessionOutcome::Refused,
-        // `messagesPerSession`, or the backend's word: the client did nothing wrong.
-        (Verb::Mail | Verb::Message, 421) => {}
-        (_, 421) if *outcome != SessionOutcome::Drained => *outcome = SessionOutcome::Expelled,
-        _ => {}
-    }
 }

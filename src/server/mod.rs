@@ -18,6 +18,7 @@
 mod admission;
 mod arrival;
 mod connection;
+mod ending;
 mod guard;
 mod introduction;
 mod listen;

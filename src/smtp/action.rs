@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::heard::Heard;
 use super::mechanism::{Mechanism, Mechanisms};
 use super::reply::Reply;
 use crate::mail::{
@@ -24,10 +25,14 @@ pub enum Action {
     },
     /// Decide, then call `answer`.
     Ask(Question),
+    /// Count this, the sender or recipient of a command that is well formed: it is refused without being asked about.
+    Refused(Question, Reply),
     /// The next octets of the message, dot-unstuffed.
     Body(Bytes),
     /// Count this; it has been dealt with.
     Violation(Violation),
+    /// Tell this to who watches; only where [`Session::narrate`](super::Session::narrate) was called.
+    Heard(Heard),
     /// The transaction is gone: forget its envelope and body.
     Reset,
     /// Flush, then do the TLS handshake and call `tls`.

@@ -11,12 +11,14 @@
 //! | `command` | one command line → [`command::Command`] |
 //! | `line` | octets → command lines, bounded |
 //! | `mechanism` | the names of SASL mechanisms |
+//! | `heard` | what a client says, for people who watch |
 //! | `data` | the text of DATA: unstuffing, the end |
 //! | `reply` | the catalogue of replies |
 
 pub mod action;
 pub mod command;
 mod data;
+pub mod heard;
 pub mod limits;
 mod line;
 pub mod mechanism;
@@ -25,6 +27,7 @@ pub mod session;
 mod transaction;
 
 pub use action::{Action, Answer, AuthStep, Hello, Question, Recipient, Sender, Verb, Violation, Xclient};
+pub use heard::{Heard, Part};
 pub use limits::{BareNewlines, Limits};
 pub use mechanism::{Mechanism, Mechanisms};
 pub use reply::Reply;

@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::action::{Action, Hello, Question, Recipient, Sender, Verb, Violation};
+use super::action::{Action, Hello, Question, Verb, Violation};
 use super::command::{self, Command, Context};
 use super::data::Scanner;
+use super::heard::Narrator;
 use super::limits::{BareNewlines, Limits};
 use super::line::{self, Awaited, Line, Lines};
 use super::reply::{self, Reply};
@@ -31,7 +32,9 @@ use crate::mail::{Greeting, Protocol};
 mod announce;
 mod answer;
 mod auth;
+mod envelope;
 mod message;
+mod narrate;
 mod order;
 mod receive;
 #[cfg(test)]
@@ -82,6 +85,8 @@ pub struct Session {
     messages: u32,
     /// Recipients refused for good; `None` once one was accepted.
     refused_recipients: Option<u32>,
+    /// There where it is told what the client says.
+    narrator: Option<Narrator>,
 }
 
 /// A session whose client has greeted.
@@ -157,6 +162,7 @@ impl Session {
             errors: 0,
             messages: 0,
             refused_recipients: Some(0),
+            narrator: None,
         }
     }
 
@@ -247,17 +253,34 @@ impl Session {
         let in_exchange = matches!(self.state, State::Response);
         let awaited = if in_exchange { Awaited::Response } else { Awaited::Command(self.announced()) };
         match self.lines.next(&mut self.input, awaited) {
-            None if self.end_of_input => self.close(),
+            None if self.end_of_input => self.end_at_command(),
             None => Step::Blocked,
-            Some(Line::Command(line)) if in_exchange => self.response(&line),
-            Some(Line::Command(line)) => self.run(&line),
-            Some(Line::Bad) => self.breach(Violation::BadLine, reply::BAD_LINE),
-            Some(Line::TooLong) => self.breach(Violation::LineTooLong, reply::LINE_TOO_LONG),
+            Some(Line::Command(line)) => {
+                self.hear_line(&line);
+                if in_exchange { self.response(&line) } else { self.run(&line) }
+            }
+            Some(Line::Bad) => {
+                self.hear(|_| "(a line with a bare CR or LF, or NUL)".into());
+                self.breach(Violation::BadLine, reply::BAD_LINE)
+            }
+            Some(Line::TooLong) => {
+                self.hear(|_| "(a line that is too long)".into());
+                self.breach(Violation::LineTooLong, reply::LINE_TOO_LONG)
+            }
             Some(Line::CrossProtocol) => {
+                self.hear(|_| "(no SMTP, but HTTP or TLS)".into());
                 self.actions.push_back(Action::Violation(Violation::CrossProtocol));
                 self.close()
             }
         }
+    }
+
+    fn end_at_command(&mut self) -> Step {
+        self.hear(|session| match session.input.len() {
+            0 => "(the connection ends)".into(),
+            octets => format!("(the connection ends within a line, after {octets} octets)").into(),
+        });
+        self.close()
     }
 
     fn breach(&mut self, violation: Violation, reply: Reply) -> Step {
@@ -325,25 +348,6 @@ impl Session {
             Command::Xclient(said) => self.ask(Asked::Xclient, Question::Xclient(said)),
             Command::Quit => self.say(verb, reply::BYE),
         }
-    }
-
-    fn mail(&mut self, sender: Sender) -> Step {
-        let limits = &self.config.limits;
-        if limits.messages > 0 && self.messages >= limits.messages {
-            return self.say(Verb::Mail, reply::TOO_MANY_MESSAGES);
-        }
-        if sender.size.is_some_and(|size| size > limits.message_bytes) {
-            return self.say(Verb::Mail, reply::TOO_LARGE);
-        }
-        self.ask(Asked::Sender(Box::new(Transaction::new(&sender))), Question::Sender(sender))
-    }
-
-    fn rcpt(&mut self, recipient: Recipient) -> Step {
-        let accepted = self.transaction.as_ref().map_or(0, |transaction| transaction.accepted);
-        if accepted >= self.config.limits.recipients {
-            return self.say(Verb::Rcpt, reply::TOO_MANY_RECIPIENTS);
-        }
-        self.ask(Asked::Recipient, Question::Recipient(recipient))
     }
 
     fn ask(&mut self, asked: Asked, question: Question) -> Step {

@@ -95,6 +95,7 @@ fn delivery(recipients: &[&str]) -> Delivery {
         timeouts: Timeouts { total: PATIENCE, connect: Duration::from_secs(5) },
         deadline: Instant::now() + PATIENCE,
         retry: Retry { attempts: 0, base: Duration::from_millis(10), max: Duration::from_millis(40) },
+        attempts: None,
     }
 }
 

@@ -171,6 +171,8 @@ impl<'a> Player<'a> {
             Action::Ask(question) => self.decide(&question),
             Action::Body(octets) => self.body.extend_from_slice(&octets),
             Action::Violation(violation) => self.heard.violations.push(violation.as_str().to_owned()),
+            Action::Refused(..) => {}
+            Action::Heard(heard) => self.heard.lines.push(heard.text.into_owned()),
             Action::Reset => {
                 self.body.clear();
                 self.heard.reset = true;

@@ -33,6 +33,8 @@ mod tests;
 const MAX_BODY: usize = 64 * 1024;
 /// How long a body is read that says nothing, for its connection's sake.
 const DRAIN: Duration = Duration::from_secs(1);
+/// Octets of a body that are shown.
+const EXCERPT: usize = 1024;
 /// The header that is a verdict.
 const REPLY_HEADER: &str = "mailchute-reply";
 
@@ -40,9 +42,16 @@ const REPLY_HEADER: &str = "mailchute-reply";
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// What was read, where it is a verdict; else empty.
+    /// What was read, where it is a verdict; else empty, or its [excerpt](Excerpt).
     pub(crate) body: Vec<u8>,
     pub(crate) end: End,
+}
+
+/// Whether the first octets of a body that is no verdict are kept, for people to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excerpt {
+    Kept,
+    Dropped,
 }
 
 /// How the body ended.
@@ -70,7 +79,11 @@ pub(crate) struct Meaning {
 
 impl Answer {
     /// Reads the body. Where only the status matters it is not waited for long.
-    pub(super) async fn read(mut arriving: Arriving<Segments>, deadline: Instant) -> Self {
+    pub(super) async fn read(
+        mut arriving: Arriving<Segments>,
+        excerpt: Excerpt,
+        deadline: Instant,
+    ) -> Self {
         let headers = arriving.headers.clone();
         let mut answer = Self { status: arriving.status, headers, body: Vec::new(), end: End::Framed };
         if arriving.is_end() {
@@ -79,7 +92,7 @@ impl Answer {
         }
         let matters = answer.status.is_success() || answer.is_document() || answer.has_reply_header();
         let deadline = if matters { deadline } else { deadline.min(Instant::now() + DRAIN) };
-        let end = timeout_at(deadline, answer.read_body(&mut arriving)).await;
+        let end = timeout_at(deadline, answer.read_body(&mut arriving, excerpt)).await;
         answer.end = end.unwrap_or(End::TooLate);
         if answer.end == End::Framed {
             arriving.finish().await;
@@ -87,7 +100,7 @@ impl Answer {
         answer
     }
 
-    async fn read_body(&mut self, arriving: &mut Arriving<Segments>) -> End {
+    async fn read_body(&mut self, arriving: &mut Arriving<Segments>, excerpt: Excerpt) -> End {
         let document = self.is_document();
         let mut read = 0;
         while let Some(data) = arriving.data().await {
@@ -101,9 +114,31 @@ impl Answer {
             }
             if document {
                 self.body.extend_from_slice(&data);
+            } else if excerpt == Excerpt::Kept {
+                let room = EXCERPT - self.body.len();
+                self.body.extend_from_slice(&data[..data.len().min(room)]);
             }
         }
         End::Framed
+    }
+
+    /// What it says, for people.
+    pub(super) fn shown(&self) -> String {
+        let mut shown = format!("HTTP {}", self.status);
+        for value in self.headers.get_all(REPLY_HEADER) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            shown.extend(["\nMailchute-Reply: ", value.trim()]);
+        }
+        let body = String::from_utf8_lossy(&self.body[..self.body.len().min(EXCERPT)]);
+        if !body.trim().is_empty() {
+            shown.extend(["\n", body.trim()]);
+        }
+        match &self.end {
+            End::Framed | End::Enough => {}
+            End::Broken(error) => shown.push_str(&format!("\n(it breaks off: {error})")),
+            End::TooLate => shown.push_str("\n(the rest did not come in time)"),
+        }
+        shown
     }
 
     /// What it means.

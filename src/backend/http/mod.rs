@@ -26,7 +26,7 @@ use crate::client::http::Client;
 use crate::metrics::DeliveryMetrics;
 use crate::plan;
 use crate::smtp::reply::Reply;
-use answer::Answer;
+use answer::{Answer, Excerpt};
 use body::Segments;
 use request::Template;
 
@@ -69,6 +69,7 @@ impl Http {
             Ok(prepared) => prepared,
             Err(why) => {
                 let end = unsent(delivery, Cause::Misconfigured, (*why).to_owned());
+                delivery.attempted(Duration::ZERO, || (*why).to_owned());
                 self.observe(&end, Duration::ZERO);
                 return (end.outcomes, end.health);
             }
@@ -79,8 +80,14 @@ impl Http {
         loop {
             let began = Instant::now();
             let end = match prepared.attempt(delivery, &headers, deadline).await {
-                Ok(answer) => self.meaning(&answer, delivery),
-                Err(fault) => unanswered(delivery, fault),
+                Ok(answer) => {
+                    delivery.attempted(began.elapsed(), || answer.shown());
+                    self.meaning(&answer, delivery)
+                }
+                Err(fault) => {
+                    delivery.attempted(began.elapsed(), || fault.detail.clone());
+                    unanswered(delivery, fault)
+                }
             };
             self.observe(&end, began.elapsed());
             let pause = match end.again {
@@ -141,6 +148,7 @@ impl Prepared {
     ) -> Result<Answer, Fault> {
         let request = self.template.request(headers.clone(), delivery);
         let arriving = self.client.exchange(request, delivery.timeouts.connect, deadline).await?;
-        Ok(Answer::read(arriving, deadline).await)
+        let excerpt = if delivery.attempts.is_some() { Excerpt::Kept } else { Excerpt::Dropped };
+        Ok(Answer::read(arriving, excerpt, deadline).await)
     }
 }

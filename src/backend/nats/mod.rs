@@ -87,7 +87,10 @@ impl Nats {
     async fn end(&self, delivery: &Delivery) -> End {
         let prepared = match &self.prepared {
             Ok(prepared) => prepared,
-            Err(why) => return self.observe(failed(Cause::Misconfigured, (*why).to_owned()), Duration::ZERO),
+            Err(why) => {
+                let end = failed(Cause::Misconfigured, (*why).to_owned());
+                return self.observe(delivery, end, Duration::ZERO);
+            }
         };
         let deadline = Instant::from_std(delivery.deadline);
         let most = delivery.retry.attempts();
@@ -95,7 +98,7 @@ impl Nats {
         loop {
             let began = Instant::now();
             let end = self.attempt(&prepared.client, delivery, most - retries, deadline).await;
-            let end = self.observe(end, began.elapsed());
+            let end = self.observe(delivery, end, began.elapsed());
             let pause = delivery.retry.pause(retries);
             if end.again == Again::No || retries >= most || Instant::now() + pause >= deadline {
                 return end;
@@ -130,7 +133,11 @@ impl Nats {
     }
 
     /// The one place where attempts are counted and told of.
-    fn observe(&self, end: End, took: Duration) -> End {
+    fn observe(&self, delivery: &Delivery, end: End, took: Duration) -> End {
+        delivery.attempted(took, || match &end.outcome {
+            Ok(receipt) => receipt.to_string(),
+            Err(failure) => failure.detail.clone(),
+        });
         let failure = end.outcome.as_ref().err();
         self.metrics.attempt(failure.map_or(Ok(()), |failure| Err(failure.cause)), took);
         if let Some(Failure { cause, detail, .. }) = failure {

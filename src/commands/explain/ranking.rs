@@ -114,15 +114,6 @@ pub(super) fn is_unknown(line: &Line) -> bool {
         || line.local_part == LocalPart::Unknown
 }
 
-/// A domain as it is written.
-pub(super) fn domain_text(domain: &DomainPattern) -> String {
-    match domain {
-        DomainPattern::Exact(domain) => domain.clone(),
-        DomainPattern::Suffix(suffix) => format!("*.{suffix}"),
-        DomainPattern::Any => "*".to_owned(),
-    }
-}
-
 fn strength(separators: &Separators, listener: usize, line: &Line) -> Strength {
     let domain = match &line.domain {
         Some(DomainPattern::Exact(_)) => (0, Reverse(0)),

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use super::*;
 
 /// One that can be told from others by its size.
-fn event(size: usize) -> Event {
-    Event {
+fn event(size: usize) -> Report {
+    let event = Event {
         at: SystemTime::UNIX_EPOCH,
         stage: Stage::Message,
         id: None,
@@ -22,7 +22,8 @@ fn event(size: usize) -> Event {
         outcome: MessageOutcome::Delivered,
         code: Some(250),
         took: None,
-    }
+    };
+    event.into()
 }
 
 fn sizes(batch: &Batch) -> Vec<usize> {

@@ -65,6 +65,7 @@ impl Session {
         if *last {
             return self.complete();
         }
+        self.hear(|session| format!("(a chunk: {} octets so far)", session.octets_heard()).into());
         self.state = State::Command;
         // A refused message stays refused: each further chunk is dropped and told so.
         let reply = self.incoming().and_then(|incoming| incoming.refused().cloned());
@@ -81,6 +82,7 @@ impl Session {
             return if octets.is_empty() { self.blocked_in_message() } else { Step::Progress };
         }
         let reply = (**reply).clone();
+        self.hear(|_| "(a chunk that is not taken)".into());
         self.state = State::Command;
         if overrun {
             self.actions.push_back(Action::Violation(Violation::DrainLimit));
@@ -91,7 +93,14 @@ impl Session {
 
     /// An end of stream inside a message delivers nothing.
     fn blocked_in_message(&mut self) -> Step {
-        if self.end_of_input { self.close() } else { Step::Blocked }
+        if !self.end_of_input {
+            return Step::Blocked;
+        }
+        self.hear(|session| {
+            let octets = session.octets_heard();
+            format!("(the connection ends within the message, after {octets} octets)").into()
+        });
+        self.close()
     }
 
     fn take(&mut self, octets: Bytes) -> Step {
@@ -118,6 +127,7 @@ impl Session {
     }
 
     fn complete(&mut self) -> Step {
+        self.hear(|session| format!("(a message of {} octets)", session.octets_heard()).into());
         if self.refused_message() == Step::Progress {
             return Step::Progress;
         }

@@ -25,7 +25,6 @@ fn target() -> plan::Http {
         auth: None,
         signing: Vec::new(),
         ca: None,
-        server_name: None,
         identity: None,
         allow_loopback: false,
     }
@@ -83,6 +82,7 @@ fn delivery() -> Delivery {
         timeouts: Timeouts { total: Duration::from_secs(25), connect: Duration::from_secs(5) },
         deadline: Instant::now(),
         retry: Retry { attempts: 0, base: Duration::ZERO, max: Duration::ZERO },
+        attempts: None,
     }
 }
 

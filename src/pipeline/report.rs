@@ -1,0 +1,236 @@
+//! What becomes of transactions, told to people who watch: see `feed`. Not here: how it is counted and logged.
+//!
+//! Where accounts are wanted, what became of a transaction is held back until all replies to it have been said, so that
+//! they are part of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::account::{Account, DeliveryAccount};
+use super::feed::{Event, NAMED, Stage};
+use super::outcome;
+use super::reason::Reasons;
+use super::recipient::Refusal;
+use super::session::Session;
+use super::transaction::Transaction;
+use crate::backend::{Delivery, Outcome};
+use crate::mail::{ForwardPath, Recipient, ReversePath};
+use crate::metrics::MessageOutcome;
+use crate::plan::Target;
+use crate::smtp::{Heard, Part, Question, Reply};
+
+/// An event, and an account where those are wanted.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The event.
+    pub event: Event,
+    /// All else that is known.
+    pub account: Option<Box<Account>>,
+}
+
+impl Report {
+    /// The same, as of now.
+    pub(super) fn now(mut self: Box<Self>) -> Self {
+        self.event.at = SystemTime::now();
+        *self
+    }
+}
+
+impl From<Event> for Report {
+    fn from(event: Event) -> Self {
+        Self { event, account: None }
+    }
+}
+
+impl Session {
+    /// Whether all that is said has to be told by [`Self::heard`], [`Self::said`] and [`Self::noted`].
+    pub fn is_narrated(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// The client has said something.
+    pub fn heard(&mut self, heard: Heard) {
+        self.settle();
+        if heard.part == Part::Beginning {
+            // It was part of what was said before.
+            self.abandoned();
+            self.settle();
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.heard(heard);
+        }
+    }
+
+    /// We say something.
+    pub fn said(&mut self, reply: &Reply) {
+        if let Some(journal) = &mut self.journal {
+            journal.said(reply);
+        }
+    }
+
+    /// Something happens that nobody says.
+    pub fn noted(&mut self, text: impl FnOnce() -> String) {
+        if let Some(journal) = &mut self.journal {
+            journal.noted(&text());
+        }
+    }
+
+    /// All replies to what was heard last have been said.
+    pub fn settle(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        let Some(mut report) = journal.pending.take() else { return };
+        if let Some(account) = &mut report.account {
+            account.transcript = journal.transcript();
+        }
+        self.door.feed.tell(|| *report);
+    }
+
+    /// The engine has refused a sender or a recipient by itself.
+    pub fn turned_down(&mut self, question: &Question, reply: &Reply) {
+        let outcome = outcome::label_of_ours(reply);
+        match question {
+            Question::Sender(sender) => self.refused_sender(&sender.reverse_path, reply),
+            Question::Recipient(recipient) => self.report(|session| {
+                let sender = session.transaction.as_ref().map(|transaction| &transaction.sender.reverse_path);
+                let sender = sender.unwrap_or(&ReversePath::Null);
+                let mut report = session.blank(Stage::Recipient, sender, outcome, Some(reply.code()));
+                report.event.recipients.push(recipient.forward_path.clone());
+                report
+            }),
+            _ => {}
+        }
+    }
+
+    /// The transaction of a sender does not begin.
+    pub(super) fn refused_sender(&mut self, sender: &ReversePath, reply: &Reply) {
+        self.report(|session| {
+            session.blank(Stage::Sender, sender, outcome::label_of_ours(reply), Some(reply.code()))
+        });
+    }
+
+    /// A recipient does not become part of the transaction.
+    pub(super) fn refused_recipient(&mut self, recipient: &ForwardPath, refusal: &Refusal) {
+        let outcome = outcome::label_of_ours(&refusal.reply);
+        self.report(|session| {
+            let transaction = session.transaction.as_deref();
+            let sender =
+                transaction.map_or(&ReversePath::Null, |transaction| &transaction.sender.reverse_path);
+            let mut report = session.blank(Stage::Recipient, sender, outcome, Some(refusal.reply.code()));
+            if let (Some(account), Some(transaction)) = (&mut report.account, transaction) {
+                let reasons = Reasons::new(transaction, &session.peer);
+                account.recipients.push(reasons.of_refused(recipient, refusal.reason));
+            }
+            report.event.recipients.push(recipient.clone());
+            report
+        });
+    }
+
+    /// The message was handed to a backend.
+    pub(super) fn delivered(
+        &mut self,
+        transaction: &Transaction,
+        (delivery, outcomes): (&Delivery, &[Outcome]),
+        told: &outcome::Told,
+        took: Duration,
+    ) {
+        self.report(|session| {
+            let recipients = &delivery.envelope.recipients;
+            let mut report = session.of(transaction, recipients, told.outcome);
+            report.event.id = Some(delivery.id);
+            report.event.code = Some(told.code);
+            report.event.size = Some(delivery.message.len());
+            report.event.took = Some(took);
+            if let Some(account) = &mut report.account {
+                for (recipient, outcome) in account.recipients.iter_mut().zip(outcomes) {
+                    recipient.outcome = Some(match outcome {
+                        Ok(receipt) => Ok(receipt.to_string()),
+                        Err(failure) => Err(failure.to_string()),
+                    });
+                }
+                account.delivery = transaction.target().map(|target| delivery_account(target, delivery, took));
+            }
+            report
+        });
+    }
+
+    /// What is known of a transaction whose message has begun, before it has an end.
+    pub(super) fn of(
+        &self,
+        transaction: &Transaction,
+        recipients: &[Recipient],
+        outcome: MessageOutcome,
+    ) -> Report {
+        let mut report = self.blank(Stage::Message, &transaction.sender.reverse_path, outcome, None);
+        let named = &recipients[..recipients.len().min(NAMED)];
+        let event = &mut report.event;
+        event.recipients = named.iter().map(|recipient| recipient.original.clone()).collect();
+        event.unnamed = recipients.len() - named.len();
+        event.route = transaction.route().map(Arc::clone);
+        event.backend = transaction.backend().map(|backend| Arc::clone(&backend.label));
+        if let Some(account) = &mut report.account {
+            let reasons = Reasons::new(transaction, &self.peer);
+            account.recipients = named.iter().map(|recipient| reasons.of(&recipient.original)).collect();
+        }
+        report
+    }
+
+    /// Tells a report, at once or when all has been said; it is made only where somebody watches.
+    pub(super) fn report(&mut self, make: impl FnOnce(&Self) -> Report) {
+        if self.journal.is_none() {
+            return self.door.feed.tell(|| make(self));
+        }
+        self.settle();
+        let report = Box::new(make(self));
+        if let Some(journal) = &mut self.journal {
+            journal.pending = Some(report);
+        }
+    }
+
+    /// A report that names nobody but the sender yet.
+    fn blank(&self, stage: Stage, sender: &ReversePath, outcome: MessageOutcome, code: Option<u16>) -> Report {
+        let event = Event {
+            at: SystemTime::now(),
+            stage,
+            id: None,
+            listener: Arc::clone(&self.door.listener),
+            client: self.peer.client.address,
+            login: self.peer.login().map(Arc::clone),
+            sender: sender.clone(),
+            recipients: Vec::new(),
+            unnamed: 0,
+            route: None,
+            backend: None,
+            size: None,
+            outcome,
+            code,
+            took: None,
+        };
+        let account = self.journal.as_ref().map(|journal| {
+            Box::new(Account {
+                gateway: self.facts().gateway().into(),
+                client: self.peer.client,
+                client_name: self.peer.name().cloned(),
+                greeting: self.greeting.as_deref().cloned(),
+                tls: self.peer.tls().cloned(),
+                recipients: Vec::new(),
+                delivery: None,
+                replies: Vec::new(),
+                began: journal.began_at,
+                transcript: Vec::new(),
+            })
+        });
+        Report { event, account }
+    }
+}
+
+fn delivery_account(target: &Target, delivery: &Delivery, took: Duration) -> DeliveryAccount {
+    DeliveryAccount {
+        kind: target.kind(),
+        target: target.to_string(),
+        attempts: delivery.attempts.as_ref().map(|attempts| attempts.take()).unwrap_or_default(),
+        took,
+        prefix: delivery.prefix.clone(),
+        message: delivery.message.clone(),
+        trace_id: delivery.trace.trace_id.to_string(),
+    }
+}
