@@ -9,7 +9,7 @@ mod play;
 mod script;
 mod words;
 
-use play::{Cut, play};
+use play::{Cut, Telling, play};
 use script::Script;
 
 /// So many failures are shown; the rest is counted.
@@ -24,17 +24,17 @@ fn scripts() -> Vec<Script> {
     paths.iter().map(|path| Script::read(path)).collect()
 }
 
-/// Each script with all cuts that `cuts` names: no difference, and the questions of the whole run.
+/// Each script with all cuts that `cuts` names: no difference, and questions and lines of the whole run.
 fn play_all(cuts: impl Fn(&Script) -> Vec<Cut>) {
     let scripts = scripts();
     let mut failures = Vec::new();
     let mut plays = 0;
     for script in &scripts {
-        let whole = play(script, Cut::Whole).ok();
-        let different = |cut| match (play(script, cut), &whole) {
+        let whole = play(script, Cut::Whole, Telling::On).ok();
+        let different = |cut| match (play(script, cut, Telling::On), &whole) {
             (Err(difference), _) => Some(difference),
-            (Ok(questions), Some(whole)) if questions != *whole => Some(format!(
-                "{}, {cut:?}: other questions than in one piece\n  want {whole:?}\n  have {questions:?}\n",
+            (Ok(cut_up), Some(whole)) if cut_up != *whole => Some(format!(
+                "{}, {cut:?}: not as in one piece\n  want {whole:?}\n  have {cut_up:?}\n",
                 script.name
             )),
             _ => None,
@@ -52,6 +52,13 @@ fn play_all(cuts: impl Fn(&Script) -> Vec<Cut>) {
 #[test]
 fn in_one_piece() {
     play_all(|_| vec![Cut::Whole]);
+}
+
+#[test]
+fn telling_what_is_said_changes_nothing() {
+    for script in scripts() {
+        play(&script, Cut::Whole, Telling::Off).unwrap();
+    }
 }
 
 #[test]

@@ -24,7 +24,9 @@ mod notifier;
 pub(crate) mod relay;
 mod word;
 
-pub use delivery::{Attempt, Attempts, Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext};
+pub use delivery::{
+    Attempt, Attempts, Cause, Delivery, Failure, Outcome, Receipt, SessionFacts, TraceContext,
+};
 pub use event::{DEFAULT_ENVELOPE_OCTETS, envelope_octets};
 pub use live::Live;
 pub use notifier::{Notifier, PATIENCE as NOTIFIER_PATIENCE, Unsent};

@@ -49,7 +49,8 @@ impl Session {
                 self.report(|session| {
                     let mut report = session.of(&transaction, &transaction.recipients, outcome);
                     let event = &mut report.event;
-                    (event.id, event.code, event.size) = (Some(moment.id), Some(reply.code()), Some(message.len()));
+                    (event.id, event.code, event.size) =
+                        (Some(moment.id), Some(reply.code()), Some(message.len()));
                     report
                 });
                 Answer::Refuse(reply)

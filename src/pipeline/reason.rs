@@ -83,7 +83,8 @@ impl<'a> Reasons<'a> {
         };
         why.push(self.domain(delegation));
         let open = |rule| self.plan.is_open(delegation, rule);
-        let Found::Rule(RuleId(rule)) = self.listener.table.look_up_open(key, self.asking.sender, open) else {
+        let Found::Rule(RuleId(rule)) = self.listener.table.look_up_open(key, self.asking.sender, open)
+        else {
             return None;
         };
         let rule = self.plan.rules.get(rule as usize)?;

@@ -147,7 +147,8 @@ impl Session {
                         Err(failure) => Err(failure.to_string()),
                     });
                 }
-                account.delivery = transaction.target().map(|target| delivery_account(target, delivery, took));
+                account.delivery =
+                    transaction.target().map(|target| delivery_account(target, delivery, took));
             }
             report
         });
@@ -187,7 +188,13 @@ impl Session {
     }
 
     /// A report that names nobody but the sender yet.
-    fn blank(&self, stage: Stage, sender: &ReversePath, outcome: MessageOutcome, code: Option<u16>) -> Report {
+    fn blank(
+        &self,
+        stage: Stage,
+        sender: &ReversePath,
+        outcome: MessageOutcome,
+        code: Option<u16>,
+    ) -> Report {
         let event = Event {
             at: SystemTime::now(),
             stage,

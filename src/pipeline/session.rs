@@ -221,7 +221,8 @@ impl Session {
             let begun = !transaction.body.is_empty();
             let of = || self.of(&transaction, &transaction.recipients, MessageOutcome::Abandoned);
             let report = self.door.feed.is_watched().then(|| Box::new(of()));
-            self.dropped = transaction.route().map(|route| Dropped { route: Arc::clone(route), begun, report });
+            self.dropped =
+                transaction.route().map(|route| Dropped { route: Arc::clone(route), begun, report });
         }
     }
 

@@ -93,7 +93,9 @@ impl Connection<'_> {
             socket.last_word(&octets);
             Ok(Ending::Closed(SessionOutcome::Failed))
         });
-        self.pipeline.noted(|| ending.as_ref().map_or_else(|error| format!("connection lost: {error}"), Ending::shown));
+        self.pipeline.noted(|| {
+            ending.as_ref().map_or_else(|error| format!("connection lost: {error}"), Ending::shown)
+        });
         self.pipeline.abandoned();
         self.pipeline.settle();
         let outcome = match ending {

@@ -22,9 +22,25 @@ pub(crate) enum Cut {
     Before(usize),
 }
 
+/// Whether the engine tells what the client says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    On,
+    Off,
+}
+
+/// What must not depend on how the input was cut, for one step.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Whole {
+    questions: Vec<String>,
+    /// What the client said, as it is told.
+    lines: Vec<String>,
+}
+
 /// What was heard of one step.
 #[derive(Debug, Default)]
 struct Heard {
+    lines: Vec<String>,
     replies: Vec<String>,
     violations: Vec<String>,
     messages: Vec<Vec<u8>>,
@@ -36,11 +52,14 @@ struct Heard {
     stray: Vec<String>,
 }
 
-/// `Err` says file, cut, line, and what differs. `Ok` lists the questions of each step.
-pub(crate) fn play(script: &Script, cut: Cut) -> Result<Vec<Vec<String>>, String> {
+/// `Err` says file, cut, line, and what differs. `Ok` has questions and lines of each step.
+pub(crate) fn play(script: &Script, cut: Cut, telling: Telling) -> Result<Vec<Whole>, String> {
     let mut player = Player::new(script);
+    if telling == Telling::On {
+        player.session.narrate();
+    }
     let mut sent = 0;
-    let mut questions = Vec::new();
+    let mut whole = Vec::new();
     for (index, step) in script.steps.iter().enumerate() {
         let place = || format!("{}:{}, {cut:?}", script.name, step.line);
         if player.closed && index > 0 {
@@ -52,9 +71,9 @@ pub(crate) fn play(script: &Script, cut: Cut) -> Result<Vec<Vec<String>>, String
         }
         let heard = std::mem::take(&mut player.heard);
         differences(&step.expected, &heard).map_err(|diff| format!("{}:\n{diff}", place()))?;
-        questions.push(heard.questions);
+        whole.push(Whole { questions: heard.questions, lines: heard.lines });
     }
-    Ok(questions)
+    Ok(whole)
 }
 
 struct Player<'a> {

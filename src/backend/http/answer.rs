@@ -79,11 +79,7 @@ pub(crate) struct Meaning {
 
 impl Answer {
     /// Reads the body. Where only the status matters it is not waited for long.
-    pub(super) async fn read(
-        mut arriving: Arriving<Segments>,
-        excerpt: Excerpt,
-        deadline: Instant,
-    ) -> Self {
+    pub(super) async fn read(mut arriving: Arriving<Segments>, excerpt: Excerpt, deadline: Instant) -> Self {
         let headers = arriving.headers.clone();
         let mut answer = Self { status: arriving.status, headers, body: Vec::new(), end: End::Framed };
         if arriving.is_end() {

@@ -6,6 +6,7 @@ use super::{Session, State};
 use crate::smtp::action::{Action, Verb};
 use crate::smtp::command;
 use crate::smtp::heard::{Heard, Narrator, Part};
+use crate::smtp::transaction::Incoming;
 
 impl Session {
     /// From now on whatever the client says is told by [`Action::Heard`], before what comes of it.
@@ -41,10 +42,13 @@ impl Session {
     /// Octets of the message so far.
     pub(super) fn octets_heard(&self) -> u64 {
         let incoming = self.transaction.as_ref().and_then(|transaction| transaction.incoming.as_ref());
-        incoming.map_or(0, |incoming| incoming.octets())
+        incoming.map_or(0, Incoming::octets)
     }
 
     fn part(&self) -> Part {
         if self.transaction.is_some() { Part::Transaction } else { Part::Session }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ fn target() -> plan::Http {
         auth: None,
         signing: Vec::new(),
         ca: None,
+        server_name: None,
         identity: None,
         allow_loopback: false,
     }
