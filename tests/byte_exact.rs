@@ -64,7 +64,9 @@ impl Harness {
                 Action::Body(octets) => self.body.extend_from_slice(&octets),
                 Action::Violation(violation) => self.violations.push(violation),
                 Action::Reset => self.body.clear(),
-                Action::Close | Action::StartTls => panic!("{action:?}"),
+                Action::Close | Action::StartTls | Action::Refused(..) | Action::Heard(_) => {
+                    panic!("{action:?}")
+                }
                 Action::Ask(question) => self.decide(&question),
             }
         }

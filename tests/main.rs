@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
+mod accounts;
 mod byte_exact;
 mod compile;
 mod dsn;

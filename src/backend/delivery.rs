@@ -168,7 +168,10 @@ pub struct Failure {
 /// In words.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.cause.as_str(), self.detail)
+        match self.cause {
+            Cause::Verdict => f.write_str(&self.detail),
+            cause => write!(f, "{}: {}", cause.as_str(), self.detail),
+        }
     }
 }
 

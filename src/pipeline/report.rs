@@ -15,7 +15,7 @@ use super::session::Session;
 use super::transaction::Transaction;
 use crate::backend::{Delivery, Outcome};
 use crate::mail::{ForwardPath, Recipient, ReversePath};
-use crate::metrics::MessageOutcome;
+use crate::metrics::{MessageOutcome, RecipientReason};
 use crate::plan::Target;
 use crate::smtp::{Heard, Part, Question, Reply};
 
@@ -87,16 +87,13 @@ impl Session {
 
     /// The engine has refused a sender or a recipient by itself.
     pub fn turned_down(&mut self, question: &Question, reply: &Reply) {
-        let outcome = outcome::label_of_ours(reply);
         match question {
             Question::Sender(sender) => self.refused_sender(&sender.reverse_path, reply),
-            Question::Recipient(recipient) => self.report(|session| {
-                let sender = session.transaction.as_ref().map(|transaction| &transaction.sender.reverse_path);
-                let sender = sender.unwrap_or(&ReversePath::Null);
-                let mut report = session.blank(Stage::Recipient, sender, outcome, Some(reply.code()));
-                report.event.recipients.push(recipient.forward_path.clone());
-                report
-            }),
+            // All that the engine has to say of a recipient is that it is one too many.
+            Question::Recipient(recipient) => {
+                let refusal = Refusal::new(reply.clone(), RecipientReason::TooMany);
+                self.refused_recipient(&recipient.forward_path, &refusal);
+            }
             _ => {}
         }
     }

@@ -2,7 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::mail::Client;
+use crate::mail::body::Message;
+use crate::pipeline::account::DeliveryAccount;
 
 /// One that can be told from others by its size.
 fn event(size: usize) -> Report {
@@ -99,4 +104,70 @@ async fn what_nobody_watches_any_more_is_not_held() {
     assert!(feed.ring().is_empty());
     let batch = feed.read(Some(0), NO_PATIENCE).await;
     assert_eq!((sizes(&batch), batch.next, batch.missed), (Vec::new(), 1, 1));
+}
+
+/// With an account that holds a message of so many octets.
+fn report(size: usize) -> Report {
+    let Report { event, .. } = event(size);
+    let delivery = DeliveryAccount {
+        kind: "http",
+        target: String::new(),
+        attempts: Vec::new(),
+        took: Duration::ZERO,
+        prefix: Bytes::from(vec![0; size]),
+        message: Message::default(),
+        trace_id: String::new(),
+    };
+    let account = Account {
+        gateway: "n/g".into(),
+        client: Client { address: event.client, port: 0 },
+        client_name: None,
+        greeting: None,
+        tls: None,
+        recipients: Vec::new(),
+        delivery: Some(delivery),
+        replies: Vec::new(),
+        began: SystemTime::UNIX_EPOCH,
+        transcript: Vec::new(),
+    };
+    Report { event, account: Some(Box::new(account)) }
+}
+
+#[tokio::test]
+async fn a_reader_of_accounts_may_lag_a_burst_behind() {
+    let (feed, mut accounts) = Feed::with_accounts();
+    (0..10_000).for_each(|size| feed.tell(|| report(size % 100)));
+    for size in 0..10_000 {
+        let told = accounts.next().await.unwrap();
+        assert_eq!((told.event.size, told.missed), (Some(size % 100), 0));
+    }
+    assert_eq!(accounts.waiting.load(Ordering::Relaxed), 0);
+    assert!(feed.ring().is_empty(), "nobody reads the ring");
+    drop(feed);
+    assert!(accounts.next().await.is_none());
+}
+
+#[tokio::test]
+async fn what_its_reader_misses_is_counted() {
+    let (feed, mut accounts) = Feed::with_accounts();
+    (0..WAITING + 3).for_each(|_| feed.tell(|| report(1)));
+    for _ in 0..WAITING {
+        assert_eq!(accounts.next().await.unwrap().missed, 0);
+    }
+    // Two whole messages fit, since the first of them leaves room.
+    (0..3).for_each(|_| feed.tell(|| report(WAITING_OCTETS)));
+    assert_eq!(accounts.next().await.unwrap().missed, 3);
+    assert_eq!(accounts.next().await.unwrap().missed, 0);
+    feed.tell(|| report(1));
+    assert_eq!(accounts.next().await.unwrap().missed, 1);
+    assert_eq!(accounts.waiting.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn both_kinds_of_readers_hear_the_same() {
+    let (feed, mut accounts) = Feed::with_accounts();
+    feed.read(None, NO_PATIENCE).await;
+    feed.tell(|| report(7));
+    assert_eq!(sizes(&feed.read(Some(0), NO_PATIENCE).await), [7]);
+    assert_eq!(accounts.next().await.unwrap().event.size, Some(7));
 }
