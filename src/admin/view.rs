@@ -14,6 +14,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::mail::{AddressKey, ForwardPath, Mailbox, ReversePath};
@@ -60,7 +61,8 @@ impl View {
         let mut view = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decoded(value).ok_or_else(|| format!("{name}: its value can't be decoded"))?;
+            let value = percent_decode_str(value).decode_utf8();
+            let value = value.map_err(|_| format!("{name}: its value is not UTF-8"))?;
             view.set(name, &value).map_err(|problem| format!("{name}={value}: {problem}"))?;
         }
         Ok(view)
@@ -192,24 +194,4 @@ fn any<T>(asked: &[T], fits: impl Fn(&T) -> bool) -> bool {
 
 fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-}
-
-/// RFC 3986 §2.1: `%` and two hexadecimal digits stand for an octet.
-fn decoded(text: &str) -> Option<String> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first != b'%' {
-            octets.push(*first);
-            continue;
-        }
-        let (digits, behind) = rest.split_at_checked(2)?;
-        let digits = std::str::from_utf8(digits)
-            .ok()
-            .filter(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit()))?;
-        octets.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = behind;
-    }
-    String::from_utf8(octets).ok()
 }

@@ -13,6 +13,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 
 use super::listener::{Place, place};
 use super::{Exit, Failure};
+use crate::client::http::PARAMETER;
 use crate::plan::shown;
 
 /// For one reading; the front-end answers within 5 s, also where nothing happens.
@@ -118,7 +120,7 @@ fn filters(arguments: &TailArgs) -> String {
     let TailArgs { rcpt, from, client, outcome, .. } = arguments;
     for (name, values) in [("recipient", rcpt), ("sender", from), ("client", client), ("outcome", outcome)] {
         for value in values {
-            query.extend(["&", name, "=", &encoded(value)]);
+            query.extend(["&", name, "="].into_iter().chain(utf8_percent_encode(value, PARAMETER)));
         }
     }
     if arguments.addresses {
@@ -130,19 +132,6 @@ fn filters(arguments: &TailArgs) -> String {
 fn path(filters: &str, after: Option<u64>) -> String {
     let after = after.map(|after| format!("after={after}")).unwrap_or_default();
     format!("/v1/transactions?{after}{filters}")
-}
-
-/// RFC 3986 §2.1: all but unreserved characters.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, octet| {
-        if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
-            encoded.push(char::from(octet));
-        } else {
-            // Writing to a String does not fail.
-            let _ = write!(encoded, "%{octet:02X}");
-        }
-        encoded
-    })
 }
 
 async fn read(place: &Place, path: &str) -> Result<Reading, Unread> {

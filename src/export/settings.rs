@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use percent_encoding::percent_decode_str;
 
 use crate::metrics::Signal;
 
@@ -264,31 +265,12 @@ fn headers_of(list: &str) -> Result<HeaderMap, &'static str> {
     for member in list.split(',').map(str::trim).filter(|member| !member.is_empty()) {
         let (name, value) = member.split_once('=').ok_or(BAD)?;
         let name = HeaderName::from_str(name.trim()).map_err(|_| BAD)?;
-        let mut value = HeaderValue::from_bytes(&percent_decoded(value.trim())).map_err(|_| BAD)?;
+        let value: Vec<u8> = percent_decode_str(value.trim()).collect();
+        let mut value = HeaderValue::from_bytes(&value).map_err(|_| BAD)?;
         value.set_sensitive(true);
         headers.append(name, value);
     }
     Ok(headers)
-}
-
-/// What is no escape stands for itself.
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let (mut octets, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(octet) => {
-                octets.push(octet);
-                rest = &tail[2..];
-            }
-            None => {
-                octets.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    octets
 }
 
 fn truth(word: &str) -> Option<bool> {

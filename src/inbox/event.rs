@@ -63,20 +63,7 @@ fn unescape(quoted: &[u8]) -> Vec<u8> {
 
 /// Each `%` with two hexadecimal digits behind it becomes an octet; any other `%` stays.
 pub(super) fn percent_decode(text: &[u8]) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&octet, behind)) = rest.split_first() {
-        let escaped = (octet == b'%').then(|| hexadecimal(behind)).flatten();
-        octets.push(escaped.unwrap_or(octet));
-        rest = if escaped.is_some() { &behind[2..] } else { behind };
-    }
-    String::from_utf8_lossy(&octets).into_owned()
-}
-
-fn hexadecimal(text: &[u8]) -> Option<u8> {
-    let digit = |octet: u8| char::from(octet).to_digit(16);
-    let [high, low, ..] = *text else { return None };
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+    percent_encoding::percent_decode(text).decode_utf8_lossy().into_owned()
 }
 
 /// The addresses of `ce-rcptto`: joined by commas, each percent-encoded for itself, so that a comma in a

@@ -21,12 +21,13 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use moka::Expiry;
 use moka::future::Cache;
+use percent_encoding::utf8_percent_encode;
 use tokio::sync::Semaphore;
 use tokio::time::{self, timeout_at};
 
 use crate::client::circuit::{Circuit, Health, Reservation};
 use crate::client::fault::{Again, Fault};
-use crate::client::http::{Client, Endpoint};
+use crate::client::http::{Client, Endpoint, PARAMETER};
 use crate::mail::AddressKey;
 use crate::plan;
 use answer::{Answer, Known};
@@ -179,20 +180,12 @@ impl Prepared {
     }
 }
 
-/// The path with one parameter more, in which all but RFC 3986's unreserved octets are encoded.
+/// The path with one parameter more.
 fn uri(path: &str, address: &str) -> Uri {
-    let mut text = path.to_owned();
-    text.push(if path.contains('?') { '&' } else { '?' });
-    text.push_str("recipient=");
-    for octet in address.bytes() {
-        if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
-            text.push(char::from(octet));
-        } else {
-            text.push_str(&format!("%{octet:02X}"));
-        }
-    }
+    let before = if path.contains('?') { '&' } else { '?' };
+    let address = utf8_percent_encode(address, PARAMETER);
     // A path with such a parameter behind it is still one.
-    text.parse().unwrap_or_default()
+    format!("{path}{before}recipient={address}").parse().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -85,8 +85,8 @@ fn what_is_no_question_is_told() {
         ("recipient=a", "recipient=a: neither an address nor `@` and a domain"),
         ("addresses=some", "addresses=some: can only be `whole`"),
         ("colour=red", "colour=red: no such parameter"),
-        ("sender=%4", "sender: its value can't be decoded"),
-        ("sender=%ff", "sender: its value can't be decoded"),
+        ("sender=%4", "sender=%4: neither an address nor `@` and a domain"),
+        ("sender=%ff", "sender: its value is not UTF-8"),
     ] {
         assert_eq!(View::parse(query).unwrap_err(), problem);
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use ::http::uri::{Authority, Scheme};
 use ::http::{HeaderMap, Request, StatusCode, Uri};
 use hyper::body::{Body, Bytes};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::{Again, Fault, Kind};
@@ -42,6 +43,9 @@ pub(crate) use post::{Post, Said, Version};
 
 /// Octets of an answer's head, at most.
 const MAX_HEAD: u32 = 64 * 1024;
+
+/// What is encoded in the value of a query's parameter: all but the unreserved characters of RFC 3986 §2.3.
+pub(crate) const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The body of a request: octets that are at hand.
 pub(crate) trait Content: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static {}

@@ -74,8 +74,6 @@ fn headers_are_decoded_and_sensitive() {
     let own = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-own=1");
     let target = traces(&[SHARED, own, ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=7")]);
     assert!(target.headers.contains_key("x-own") && !target.headers.contains_key("x-tenant"));
-    assert_eq!(percent_decoded("100%"), b"100%");
-    assert_eq!(percent_decoded("%+1"), b"%+1");
 }
 
 #[test]
