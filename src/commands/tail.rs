@@ -177,7 +177,8 @@ fn line(transaction: &Value) -> String {
     let recipients = transaction["recipients"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let recipients = recipients.map(shown).collect::<Vec<_>>().join(", ");
     let sender = text("sender").unwrap_or_default();
-    let _ = write!(line, "  {sender} → {recipients}");
+    let arrow = if recipients.is_empty() { "" } else { " → " };
+    let _ = write!(line, "  {sender}{arrow}{recipients}");
     if let Some(unnamed) = transaction["unnamed"].as_u64().filter(|unnamed| *unnamed > 0) {
         let _ = write!(line, " and {unnamed} more");
     }

@@ -25,8 +25,8 @@ pub enum Action {
     },
     /// Decide, then call `answer`.
     Ask(Question),
-    /// Count this, the sender or recipient of a command that is well formed: it is refused without being asked about.
-    Refused(Question, Reply),
+    /// Tell this to who watches: a sender or recipient is refused, with this reply, without being asked about.
+    Refused(Box<Question>, Reply),
     /// The next octets of the message, dot-unstuffed.
     Body(Bytes),
     /// Count this; it has been dealt with.

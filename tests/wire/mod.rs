@@ -29,6 +29,7 @@ mod require;
 mod send;
 mod sessions;
 mod structured;
+mod tail;
 mod taken_in_part;
 mod tls;
 mod verification;
