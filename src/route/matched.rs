@@ -75,3 +75,48 @@ impl From<Rank> for LocalPartMatched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::{Builder, Candidate, Found, LocalPart, Subaddress};
+
+    #[test]
+    fn it_is_the_match_by_which_the_rule_is_found() {
+        use Subaddress::Ignore;
+        let exact = |text: &str| DomainPattern::Exact(text.to_owned());
+        let suffix = |text: &str| DomainPattern::Suffix(text.to_owned());
+        let matches = [
+            (exact("a.x"), LocalPart::Exact("orders".to_owned(), Ignore)),
+            (exact("a.x"), LocalPart::Wildcard("o*".to_owned(), Ignore)),
+            (exact("a.x"), LocalPart::RegularExpression("[0-9]+".to_owned(), Ignore)),
+            (suffix("x"), LocalPart::Any),
+            (DomainPattern::Any, LocalPart::Exact("postmaster".to_owned(), Ignore)),
+        ];
+        let mut builder = Builder::new("+");
+        for (rule, (domain, local_part)) in (0..).map(RuleId).zip(matches) {
+            builder.insert(Candidate { domain, local_part, sender: None, rule }).unwrap();
+        }
+        let table = builder.build();
+        for (local_part, domain, rule, expected) in [
+            ("orders", "a.x", 0, Some((exact("a.x"), LocalPartMatched::Exact))),
+            ("orders+1", "a.x", 0, Some((exact("a.x"), LocalPartMatched::ExactWithoutDetail))),
+            ("office", "a.x", 1, Some((exact("a.x"), LocalPartMatched::Wildcard))),
+            ("12", "a.x", 2, Some((exact("a.x"), LocalPartMatched::RegularExpression))),
+            ("me", "a.x", 3, Some((suffix("x"), LocalPartMatched::Any))),
+            ("me", "b.x", 3, Some((suffix("x"), LocalPartMatched::Any))),
+            ("postmaster", "y", 4, Some((DomainPattern::Any, LocalPartMatched::Exact))),
+            ("me", "y", 0, None),
+        ] {
+            let key = AddressKey { local_part: local_part.to_owned(), domain: domain.to_owned() };
+            let matched = table.matched(&key, &ReversePath::Null, |_| true);
+            let found = matched.as_ref().map_or(Found::Nothing, |_| Found::Rule(RuleId(rule)));
+            assert_eq!(table.look_up(&key, &ReversePath::Null), found, "{local_part}@{domain}");
+            let expected = expected.map(|(domain, local_part)| Matched { domain, local_part });
+            assert_eq!(matched, expected, "{local_part}@{domain}");
+        }
+        let key = AddressKey { local_part: "orders".to_owned(), domain: "a.x".to_owned() };
+        let closed = table.matched(&key, &ReversePath::Null, |rule| rule != RuleId(0)).unwrap();
+        assert_eq!(closed.local_part, LocalPartMatched::Wildcard);
+    }
+}

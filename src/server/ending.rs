@@ -8,7 +8,7 @@ use crate::smtp::reply::Reply;
 /// How to part from a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Goodbye {
-    /// [`Socket::close`].
+    /// [`Socket::close`](super::socket::Socket::close).
     Linger,
     /// There is nothing to wait for.
     Leave,

@@ -10,6 +10,7 @@
 //! | `introduction` | waits for the header of a proxy |
 //! | `proxy` | the header of the PROXY protocol |
 //! | `connection` | one connection: socket ↔ engine ↔ pipeline |
+//! | `ending` | how it ends, and what its session is said to have come to |
 //! | `socket` | plain or inside TLS; reads without a buffer of its own, writes with a deadline |
 //! | `tls` | handshakes, certificates, records |
 //! | `pace` | the minimum rate of data |
