@@ -81,6 +81,8 @@ impl<'a> Dialogue<'a> {
             confirmed: 0,
             closed: false,
         };
+        // Nothing else may depend on whether it is told what the client says.
+        dialogue.session.narrate();
         dialogue.pump();
         dialogue
     }
@@ -172,7 +174,10 @@ impl<'a> Dialogue<'a> {
             }
             Action::Violation(violation) => self.violations.push(violation),
             Action::Reset => self.forget(),
-            Action::Refused(..) | Action::Heard(_) => {}
+            Action::Refused(..) => {}
+            Action::Heard(heard) => {
+                assert!(!heard.text.contains(char::is_control), "{heard:?} is told");
+            }
             Action::StartTls => {
                 self.forget();
                 self.events.push(Event::StartTls);

@@ -181,7 +181,7 @@ impl Session {
         Some(token.seal(seal, gateway, rand::random()))
     }
 
-    pub(super) fn facts(&self) -> SessionFacts {
+    fn facts(&self) -> SessionFacts {
         let greeting = self
             .greeting
             .as_deref()

@@ -188,7 +188,7 @@ impl Feed {
 
     /// Whether there is one who wants accounts.
     pub fn wants_accounts(&self) -> bool {
-        self.0.subscriber.is_some()
+        self.0.subscriber.as_ref().is_some_and(|subscriber| !subscriber.told.is_closed())
     }
 
     /// Whether somebody watches, or has until just now.

@@ -211,7 +211,7 @@ impl Session {
         };
         let account = self.journal.as_ref().map(|journal| {
             Box::new(Account {
-                gateway: self.facts().gateway().into(),
+                gateway: self.door.current.borrow().plan.gateway.name.to_string().into(),
                 client: self.peer.client,
                 client_name: self.peer.name().cloned(),
                 greeting: self.greeting.as_deref().cloned(),

@@ -164,6 +164,15 @@ async fn what_its_reader_misses_is_counted() {
 }
 
 #[tokio::test]
+async fn without_its_reader_nothing_is_built() {
+    let (feed, accounts) = Feed::with_accounts();
+    assert!(feed.is_watched());
+    drop(accounts);
+    assert!(!feed.is_watched());
+    feed.tell(|| panic!("nobody watches"));
+}
+
+#[tokio::test]
 async fn both_kinds_of_readers_hear_the_same() {
     let (feed, mut accounts) = Feed::with_accounts();
     feed.read(None, NO_PATIENCE).await;
