@@ -83,6 +83,7 @@ pub struct Attempt {
     /// How long it took.
     pub took: Duration,
     /// What it answered, or why there was no answer: for people, and never for a log, since it may repeat the message.
+    /// It may hold any characters.
     pub answer: String,
 }
 

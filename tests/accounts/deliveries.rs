@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use super::{House, from_mail};
-use crate::support::client::Client;
+use crate::support::client::{Client, stuffed};
 use crate::support::manifests::{Manifests, free_port};
 use crate::support::misbehaving::{Act, Misbehaving, answer};
 use crate::support::recorder::Recorder;
+use crate::support::relay::{Act as RelayAct, Relay};
 
 const MESSAGE: &[u8] = b"Message-ID: <1@client.example>\r\n\r\nOne.\r\n";
 
@@ -74,6 +75,38 @@ fn each_attempt_and_what_was_answered_to_it() {
     let outcome = told.account.recipients[0].outcome.as_ref().unwrap();
     assert_eq!(outcome, &Err("verdict: 550 5.7.1 Not accepted here".to_owned()));
     assert_eq!(from_mail(&told.account).last().unwrap(), "S: 550 5.7.1 Not accepted here");
+}
+
+#[test]
+fn what_a_relay_says_of_recipients_and_message() {
+    let acts = [("RCPT TO:<no@", RelayAct::Say("550 5.1.1 Nobody here"))];
+    let (relay, port) = (Relay::but(&["8BITMIME"], &acts), free_port());
+    let manifests = Manifests::listening(port).relayed("smtp", relay.address, "tls: Disabled");
+    let mut house = House::open(port, &manifests);
+    let mut client = Client::greeted(house.smtp);
+    client.expect("MAIL FROM:<a@client.example>", 250);
+    client.expect("RCPT TO:<no@example.org>", 550);
+    client.expect("RCPT TO:<b@example.org>", 250);
+    client.expect("DATA", 354);
+    client.write(&stuffed(MESSAGE)).unwrap();
+    assert_eq!(client.reply().code, 250);
+    let [refused, taken] = [house.next(), house.next()];
+    assert_eq!(refused.account.recipients[0].why.last().unwrap(), "The relay does not take it.");
+    assert_eq!(refused.account.replies, ["550 5.1.1 Nobody here"]);
+    let recipient = &taken.account.recipients[0];
+    assert_eq!(recipient.why.last().unwrap(), "The relay is asked about each recipient before it is taken.");
+    assert!(
+        recipient.outcome.as_ref().unwrap().as_ref().unwrap().starts_with("confirmed: Ok: queued as TEST")
+    );
+    let delivery = taken.account.delivery.as_ref().unwrap();
+    assert_eq!(
+        (delivery.kind, &*delivery.target),
+        ("smtp", &*format!("relay smtp://{} without TLS", relay.address))
+    );
+    assert_eq!(delivery.attempts.len(), 1);
+    assert!(delivery.attempts[0].answer.starts_with("confirmed: Ok: queued as TEST"));
+    let handed = [&delivery.prefix[..], &delivery.message.to_vec()].concat();
+    assert_eq!(relay.messages()[0].octets, handed);
 }
 
 #[test]

@@ -36,6 +36,21 @@ fn a_sender_that_is_refused() {
 }
 
 #[test]
+fn a_sender_who_has_not_signed_in() {
+    let (backend, port) = (Recorder::start(), free_port());
+    let manifests = Manifests::listening_with(port, "auth: {mode: Require, allowPlaintext: true}")
+        .users(&[("alice", "$2b$04$abcdefghijklmnopqrstuu/FyAyuZSl3DbPdvio4KrIBdz2k2yhV2")])
+        .all_to(backend.address);
+    let mut house = House::open(port, &manifests);
+    let mut client = Client::greeted(house.smtp);
+    let reply = client.expect("MAIL FROM:<>", 530);
+    let told = house.next();
+    assert_eq!((told.event.stage, told.event.code), (Stage::Sender, Some(530)));
+    assert_eq!(told.event.sender.to_string(), "");
+    assert_eq!(told.account.replies, [format!("530 {}", reply.text())]);
+}
+
+#[test]
 fn recipients_that_are_refused_each_by_itself_and_why() {
     let backend = Recorder::start();
     let mut house = house(&backend);
