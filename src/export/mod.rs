@@ -82,7 +82,7 @@ impl Export {
         if settings.is_empty() {
             return Ok(None);
         }
-        let resource = resource::ours(environment);
+        let resource = resource::ours(environment)?;
         let mut export = Self { layers: Layers::new(), work: Work::new(&resource, metrics) };
         if let Some((target, batching)) = &settings.traces {
             let counts = metrics.export(Signal::Traces);

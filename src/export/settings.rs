@@ -283,7 +283,7 @@ fn whole(name: &str, value: &str) -> Result<u64, SettingsError> {
     number.ok_or_else(|| error(name, "a whole number, at least 1"))
 }
 
-fn error(variable: &str, problem: &'static str) -> SettingsError {
+pub(super) fn error(variable: &str, problem: &'static str) -> SettingsError {
     SettingsError { variable: variable.to_owned(), problem }
 }
 

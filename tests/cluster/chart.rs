@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use tempfile::TempDir;
 
 use crate::harness::Node;
-use crate::harness::backend::Backend;
+use crate::harness::backend::{Backend, RECIPIENT};
 use crate::harness::release::Release;
 use crate::support::certificates::Authority;
 use crate::support::client::Client;
@@ -49,7 +49,7 @@ fn life(helm: &'static str, number: u8) {
     let service = SocketAddr::from((address, 25));
     assert!(said.contains("Gateway mail-helm") && said.contains("as mx1.example.net"), "{said}");
     assert_eq!(ready(&release), (2, 3));
-    a_route_is_live_on_all_front_ends(node, &release, &application);
+    a_route_is_live_on_all_front_ends(node, &release, &backend);
     mail_comes_out(node, service, &backend, &format!("installed by {helm}"));
     let said = release.test();
     assert!(said.contains("Succeeded"), "{said}");
@@ -82,32 +82,13 @@ fn secret(node: &Node, namespace: &str) {
     node.kubectl().run(&["create", "secret", "tls", "mx-tls", &certificate, &key, "--namespace", namespace]);
 }
 
-fn a_route_is_live_on_all_front_ends(node: &Node, release: &Release<'_>, application: &str) {
-    until_true("front-ends know the gateway", || release.takes("support@example.net") == [451; 3]);
-    let parent = release.namespace();
-    node.kubectl().apply(&format!(
-        "apiVersion: mailchute.dev/v1alpha1
-kind: MailRoute
-metadata: {{name: support, namespace: {application}}}
-spec:
-  parentRefs: [{{name: public, namespace: {parent}}}]
-  rules:
-  - name: tickets
-    matches: [{{recipient: {{domain: example.net, localPart: {{type: Exact, value: support}}}}}}]
-    delivery: {{backendRefs: [{{name: tickets}}]}}
----
-apiVersion: mailchute.dev/v1alpha1
-kind: MailBackend
-metadata: {{name: tickets, namespace: {application}}}
-spec:
-  http: {{service: {{name: backend, port: 80}}, path: /inbound}}
-"
-    ));
-    until_true("the route is live on all front-ends", || release.takes("support@example.net") == [250; 3]);
+fn a_route_is_live_on_all_front_ends(node: &Node, release: &Release<'_>, backend: &Backend<'_>) {
+    until_true("front-ends know the gateway", || release.takes(RECIPIENT) == [451; 3]);
+    backend.attach(release.namespace());
+    until_true("the route is live on all front-ends", || release.takes(RECIPIENT) == [250; 3]);
     assert_eq!(release.takes("nobody@example.net"), [550; 3]);
-    let ready =
-        ["wait", "--for=condition=Ready", "mailroute/support", "--timeout=30s", "--namespace", application];
-    node.kubectl().run(&ready);
+    let ready = ["wait", "--for=condition=Ready", "mailroute/support", "--timeout=30s"];
+    node.kubectl().run(&[&ready[..], &["--namespace", backend.namespace()]].concat());
 }
 
 fn mail_comes_out(node: &Node, service: SocketAddr, backend: &Backend<'_>, subject: &str) {
@@ -116,7 +97,7 @@ fn mail_comes_out(node: &Node, service: SocketAddr, backend: &Backend<'_>, subje
         let mut client = until("the Service answers", || Client::connect(service).ok());
         assert_eq!(client.reply().code, 220);
         client.expect("EHLO client.example", 250);
-        client.send("sender@example.com", &["support@example.net"], message.as_bytes())
+        client.send("sender@example.com", &[RECIPIENT], message.as_bytes())
     });
     assert_eq!(reply.code, 250, "{reply:?}");
     // The kubelet's log comes a little later than what it logs.

@@ -19,6 +19,7 @@ mod lease;
 mod node;
 mod rbac;
 mod rollout;
+mod seen;
 mod snapshots;
 mod status;
 mod stream;

@@ -24,7 +24,7 @@ impl<'node> Broker<'node> {
     /// Starts it in a namespace that is there, and waits until it is ready.
     pub(crate) fn start(node: &'node Node, namespace: &str) -> Self {
         static LOADED: OnceLock<()> = OnceLock::new();
-        LOADED.get_or_init(|| load(node));
+        LOADED.get_or_init(|| node.load_programs(IMAGE, &[tools::path("nats-server")]));
         node.kubectl().apply(&manifests(namespace));
         let available = ["--for=condition=Available", "deployment/nats", "--timeout=60s"];
         node.kubectl().run(&[&["wait", "--namespace", namespace], &available[..]].concat());
@@ -90,13 +90,4 @@ spec:
       - {{name: data, emptyDir: {{}}}}
 "
     )
-}
-
-fn load(node: &Node) {
-    let dockerfile =
-        node.write("nats.dockerfile", "FROM scratch\nCOPY nats-server /\nENTRYPOINT [\"/nats-server\"]\n");
-    let folder = dockerfile.with_extension("");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::copy(tools::path("nats-server"), folder.join("nats-server")).unwrap();
-    node.load(IMAGE, &folder, &["--file", dockerfile.to_str().unwrap()]);
 }

@@ -17,6 +17,8 @@
 //! | `release` | the chart, as a Helm installs it |
 //! | `backend` | a backend in a pod |
 //! | `broker` | nats-server in a pod |
+//! | `collector` | an OpenTelemetry collector in a pod |
+//! | `operator` | the operator of Prometheus, and a Prometheus of it |
 //! | `kubectl` | kubectl, as an administrator uses it |
 //! | `token` | tokens that no apiserver would issue |
 //! | `audit` | who has asked the apiserver for what |
@@ -28,6 +30,7 @@ pub(crate) mod asking;
 pub(crate) mod audit;
 pub(crate) mod backend;
 pub(crate) mod broker;
+pub(crate) mod collector;
 pub(crate) mod control_plane;
 pub(crate) mod controller;
 mod crds;
@@ -39,6 +42,7 @@ pub(crate) mod kubectl;
 pub(crate) mod meanwhile;
 pub(crate) mod network;
 pub(crate) mod node;
+pub(crate) mod operator;
 pub(crate) mod release;
 pub(crate) mod service;
 mod token;

@@ -108,6 +108,21 @@ impl Node {
         size
     }
 
+    /// Builds and loads an image of programs that need nothing beside them, in its `/bin`. The first is what it runs.
+    pub(crate) fn load_programs(&self, image: &str, programs: &[PathBuf]) {
+        let names = programs.iter().map(|program| program.file_name().unwrap().to_str().unwrap());
+        let names: Vec<&str> = names.collect();
+        let folder = self.folder.path().join(format!("image-of-{}", names[0]));
+        std::fs::create_dir(&folder).unwrap();
+        for (program, name) in programs.iter().zip(&names) {
+            std::fs::copy(program, folder.join(name)).unwrap();
+        }
+        let (words, first) = (names.join(" "), names[0]);
+        let dockerfile = format!("FROM scratch\nCOPY {words} /bin/\nENTRYPOINT [\"/bin/{first}\"]\n");
+        std::fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+        self.load(image, &folder, &[]);
+    }
+
     /// Loads the program's image, the first time, and gives its name.
     pub(crate) fn image(&self) -> &'static str {
         static LOADED: OnceLock<()> = OnceLock::new();
@@ -144,14 +159,14 @@ impl Node {
 
     /// What holds the namespaces of every pod.
     fn load_pause(&self) {
-        let context = self.folder.path().join("pause");
-        std::fs::create_dir(&context).unwrap();
-        tools::output(
-            Command::new("gcc").args(["-static", "-Os", "-s", "-o"]).arg(context.join("pause")).arg(PAUSE),
-        );
-        std::fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY pause /\nENTRYPOINT [\"/pause\"]\n")
-            .unwrap();
-        self.load("mailchute.test/pause:1", &context, &[]);
+        self.load_programs("mailchute.test/pause:1", &[self.compile("pause", PAUSE)]);
+    }
+
+    /// Compiles a program of one file of C that needs nothing beside it, and gives where it is.
+    pub(super) fn compile(&self, name: &str, source: &str) -> PathBuf {
+        let program = self.folder.path().join(name);
+        tools::output(Command::new("gcc").args(["-static", "-Os", "-s", "-o"]).arg(&program).arg(source));
+        program
     }
 }
 

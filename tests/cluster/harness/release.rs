@@ -125,6 +125,7 @@ impl<'node> Release<'node> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pod {
     pub(crate) name: String,
+    pub(crate) uid: String,
     pub(crate) address: Ipv4Addr,
     /// Its container, by containerd's name for it. One that is started anew has another.
     pub(crate) container: String,
@@ -141,6 +142,7 @@ impl Pod {
         let container = text("/status/containerStatuses/0/containerID").unwrap();
         Some(Self {
             name: text("/metadata/name").unwrap(),
+            uid: text("/metadata/uid").unwrap(),
             address: text("/status/podIP").unwrap().parse().unwrap(),
             container: container.trim_start_matches("containerd://").to_owned(),
         })
