@@ -11,6 +11,7 @@
 //! | `submission` | what is asked of addresses on submission listeners |
 //! | `recipient` | RCPT: which rule takes it, pure |
 //! | `transaction` | MAIL to the message: envelope, delivery group, body |
+//! | `weight` | which of several backends it goes to |
 //! | `deliver` | the message: stamp it, deliver it |
 //! | `bounce` | what a backend says afterwards |
 //! | `notify` | what a sender hears beside the reply |
@@ -32,6 +33,7 @@ pub mod serving;
 pub mod session;
 mod submission;
 mod transaction;
+mod weight;
 mod xclient;
 
 pub use budget::Budget;

@@ -15,11 +15,12 @@ use super::peer::Peer;
 use super::recipient::{self, Asking, Decision, Refusal};
 use super::serving::Serving;
 use super::submission;
+use super::weight::choose;
 use crate::backend::{Cause, Conversation, DEFAULT_ENVELOPE_OCTETS, Reservation, Slot, envelope_octets};
 use crate::lookup::Verifier;
-use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Notify, Recipient, ReversePath};
+use crate::mail::{AddressKey, Body, Envelope, ForwardPath, Mailbox, Notify, Recipient};
 use crate::metrics::{ListenerMetrics, RecipientReason};
-use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Target, Weighted};
+use crate::plan::{BackendId, Deliver, Listener, OnPartial, Profile, Target};
 use crate::policy::bounce::Facts;
 use crate::route::RuleId;
 use crate::smtp::{self, Reply, Sender, reply};
@@ -382,44 +383,4 @@ impl Transaction {
 
 fn misconfigured() -> Refusal {
     Refusal::new(reply::MISCONFIGURED, RecipientReason::Misconfigured)
-}
-
-/// One backend by weight: by a hash of MAIL FROM and first recipient, so that a retry meets the
-/// same one.
-fn choose(backends: &[Weighted], sender: &ReversePath, first: &ForwardPath) -> Option<BackendId> {
-    if let [only] = backends {
-        return (only.weight > 0).then_some(only.backend);
-    }
-    let total: u64 = backends.iter().map(|backend| u64::from(backend.weight)).sum();
-    let digest = ring::digest::digest(&ring::digest::SHA256, format!("{sender}\n{first}").as_bytes());
-    let head: [u8; 8] = digest.as_ref()[..8].try_into().ok()?;
-    let mut point = u64::from_be_bytes(head).checked_rem(total)?;
-    backends.iter().find_map(|backend| match point.checked_sub(u64::from(backend.weight)) {
-        Some(rest) => {
-            point = rest;
-            None
-        }
-        None => Some(backend.backend),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_are_kept_and_a_retry_meets_the_same_backend() {
-        let backends =
-            [(0, 90), (1, 10), (2, 0)].map(|(id, weight)| Weighted { backend: BackendId(id), weight });
-        let mut counts = [0u32; 3];
-        for n in 0..2000 {
-            let first = Mailbox::parse(format!("r{n}@example.net").as_bytes(), false).unwrap();
-            let first = ForwardPath::Mailbox(first);
-            let chosen = choose(&backends, &ReversePath::Null, &first).unwrap();
-            assert_eq!(choose(&backends, &ReversePath::Null, &first), Some(chosen));
-            counts[chosen.0 as usize] += 1;
-        }
-        assert!((1700..1900).contains(&counts[0]) && counts[2] == 0, "{counts:?}");
-        assert_eq!(choose(&backends[2..], &ReversePath::Null, &ForwardPath::Postmaster), None);
-    }
 }
