@@ -13,8 +13,8 @@ mod span;
 mod writer;
 
 pub use span::{
-    command_span, delivery_failed, delivery_span, new_trace, policy_span, relay_span, session_span, trace,
-    transaction_span,
+    check_failed, command_span, delivery_failed, delivery_span, new_trace, policy_span, relay_span,
+    session_span, trace, transaction_span,
 };
 pub use writer::Flush;
 

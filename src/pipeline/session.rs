@@ -317,6 +317,9 @@ impl Session {
             Verified::Unknown => CheckOutcome::Error,
         };
         span.record("outcome", outcome.as_str());
+        if outcome == CheckOutcome::Error {
+            telemetry::check_failed(&span);
+        }
         self.door.metrics.check(Check::Verification, outcome, started.elapsed());
         match verified {
             Verified::Exists => transaction.join(*candidate, &self.peer, &self.door.metrics),

@@ -209,9 +209,10 @@ impl Transaction {
         };
         let live = self.serving.backend(group.backend).ok_or_else(misconfigured)?;
         let span = telemetry::relay_span(live.backend());
-        let asked = live.recipient(conversation, recipient.clone()).instrument(span).await;
+        let asked = live.recipient(conversation, recipient.clone()).instrument(span.clone()).await;
         let Err(failure) = asked else { return Ok(()) };
         let (backend, cause, detail) = (&live.backend().label, failure.cause, &*failure.detail);
+        telemetry::delivery_failed(&span, cause.as_str());
         let reason = if cause == Cause::Verdict {
             tracing::debug!(%backend, detail, "recipient not accepted by the relay");
             RecipientReason::Relay

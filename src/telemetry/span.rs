@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! smtp.session ─┬─ smtp.command (EHLO, AUTH, MAIL)
-//!               └─ smtp.transaction ─── smtp.command (RCPT, DATA, MESSAGE) ─┬─ policy.<check>
-//!                                                                          └─ delivery <kind> ─▶ traceparent
+//!               └─ smtp.transaction ─┬─ smtp.command (RCPT) ─┬─ policy.<check>
+//!                                    │                       └─ delivery.recipient
+//!                                    └─ smtp.command (DATA, MESSAGE) ─── delivery <kind> ─▶ traceparent
 //! ```
 //!
 //! Spans are at debug: log lines say all that is needed without them, and what nobody records costs nothing.
@@ -40,7 +41,18 @@ pub fn command_span(within: &Span) -> Span {
 
 /// The span of one check; its `outcome` is recorded where it is known.
 pub fn policy_span(check: &'static str) -> Span {
-    tracing::debug_span!("policy", otel.name = format!("policy.{check}"), check, outcome = Empty)
+    tracing::debug_span!(
+        "policy",
+        otel.name = format!("policy.{check}"),
+        otel.status_code = Empty,
+        check,
+        outcome = Empty
+    )
+}
+
+/// A check has come to no result.
+pub fn check_failed(span: &Span) {
+    span.record("otel.status_code", "ERROR");
 }
 
 /// The span of one delivery, which the backend is told of, see [`trace`].
@@ -52,7 +64,7 @@ pub fn delivery_span(backend: &Backend) -> Span {
     )
 }
 
-/// A delivery has failed by such a cause.
+/// A delivery has failed by such a cause, or a relay has not taken one of its recipients.
 pub fn delivery_failed(span: &Span, cause: &'static str) {
     span.record("otel.status_code", "ERROR");
     span.record("cause", cause);
@@ -61,7 +73,10 @@ pub fn delivery_failed(span: &Span, cause: &'static str) {
 /// The span of one recipient that a relay is told of, before there is a delivery.
 pub fn relay_span(backend: &Backend) -> Span {
     let kind = backend.target.kind();
-    tracing::debug_span!("delivery.recipient", otel.kind = "client", kind, backend = %backend.label)
+    tracing::debug_span!(
+        "delivery.recipient", otel.kind = "client", otel.status_code = Empty, kind, backend = %backend.label,
+        cause = Empty
+    )
 }
 
 /// What a span is to others: its ids where it goes to a collector, else those of a trace that nobody records.

@@ -1,5 +1,5 @@
 //! Traces, metrics and logs by OTLP, from the real program into a real OpenTelemetry collector, which hands on what
-//! it took; and what becomes of mail where there is none that takes it.
+//! it took; and what becomes of mail where there is none that takes it, or one that is slow.
 //!
 //! `tests/tools/build otelcol` builds the collector.
 
@@ -7,7 +7,11 @@
 
 mod collector;
 mod figures;
+mod guarded;
 mod outage;
+mod refused;
+mod series;
+mod slow;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;

@@ -1,5 +1,7 @@
 //! One trace of a message, and its log line in it, over both protocols.
 
+use std::net::SocketAddr;
+
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
@@ -38,15 +40,19 @@ fn over_grpc_packed() {
     traced(&collector, &format!("http://{}", collector.grpc), "grpc", "gzip");
 }
 
-fn traced(collector: &Collector, endpoint: &str, protocol: &str, compression: &str) {
-    let (backend, directory, port) = (Recorder::start(), Directory::of(&[RECIPIENT]), free_port());
-    let policy = format!(
+/// Has a service be asked about each recipient.
+pub(crate) fn verified_by(service: SocketAddr) -> String {
+    format!(
         "apiVersion: mailchute.dev/v1alpha1\nkind: RecipientPolicy\nmetadata: {{name: directory}}\nspec:\n  \
          targetRefs: [{{kind: MailRoute, name: all}}]\n  \
-         verification: {{http: {{url: \"http://{}/verify\"}}}}",
-        directory.address
-    );
-    let manifests = Manifests::listening(port).all_to(backend.address).document(&policy);
+         verification: {{http: {{url: \"http://{service}/verify\"}}}}"
+    )
+}
+
+fn traced(collector: &Collector, endpoint: &str, protocol: &str, compression: &str) {
+    let (backend, directory, port) = (Recorder::start(), Directory::of(&[RECIPIENT]), free_port());
+    let manifests =
+        Manifests::listening(port).all_to(backend.address).document(&verified_by(directory.address));
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),

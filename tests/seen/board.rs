@@ -1,5 +1,6 @@
 //! The chart's dashboards, as Grafana asks what they hold.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -13,11 +14,17 @@ pub(crate) struct Question {
     pub(crate) expression: String,
 }
 
-/// All that the dashboards ask, with everything chosen that there is to choose.
-pub(crate) fn questions() -> Vec<Question> {
+/// Each dashboard, by its name.
+pub(crate) fn boards() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/mailchute/dashboards");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.flat_map(|file| asked(&serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())).collect()
+    let read = |file: &Path| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    files.map(|file| (file.file_stem().unwrap().to_str().unwrap().to_owned(), read(&file))).collect()
+}
+
+/// All that the dashboards ask, with everything chosen that there is to choose.
+pub(crate) fn questions() -> Vec<Question> {
+    boards().values().flat_map(asked).collect()
 }
 
 fn asked(board: &Value) -> Vec<Question> {
@@ -42,7 +49,7 @@ fn asked(board: &Value) -> Vec<Question> {
 }
 
 /// Puts what Grafana puts for its variables.
-fn chosen(expression: &str) -> String {
+pub(crate) fn chosen(expression: &str) -> String {
     let mut chosen = expression.replace("$__rate_interval", "30s");
     for variable in ["namespace", "gateway", "listener", "backend", "route"] {
         chosen = chosen.replace(&format!("${variable}"), ".*");

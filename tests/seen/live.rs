@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::board::questions;
+use super::picture;
 use super::prometheus::{Prometheus, Target};
 use super::rule;
 use super::stage::Stage;
@@ -84,14 +85,12 @@ fn panels_show_and_alerts_tell() {
     let mut installed = Installed::start(&[]);
     let mut second = installed.front_end();
     installed.controller.wait_for_metric(&["mailchute_leader"], 1.0);
-    let prometheus = Prometheus::start(
-        &[
-            Target { admin: stage.front_end.admin, pod: "public-1", gateway: Some("public") },
-            Target { admin: second.admin, pod: CONTROLLED, gateway: Some("other") },
-            Target { admin: installed.controller.admin, pod: "controller-1", gateway: None },
-        ],
-        &hurried(),
-    );
+    let targets = [
+        Target { admin: stage.front_end.admin, pod: "public-1", gateway: Some("public") },
+        Target { admin: second.admin, pod: CONTROLLED, gateway: Some("other") },
+        Target { admin: installed.controller.admin, pod: "controller-1", gateway: None },
+    ];
+    let prometheus = Prometheus::start(&targets, &hurried());
 
     assert_eq!(stage.send_to_breaking(), 250);
     within(PATIENCE, "all is evaluated several times", || {
@@ -110,7 +109,7 @@ fn panels_show_and_alerts_tell() {
         "MailchuteRecipientsDeferred",
     ];
     let round = Cell::new(0);
-    let broken = || {
+    let broken = |stage: &Stage| {
         round.set(round.get() + 1);
         installed.plane.kubectl().apply(&changed(round.get()));
         stage.traffic();
@@ -118,9 +117,13 @@ fn panels_show_and_alerts_tell() {
             assert_eq!(stage.send_to_breaking() / 100, 4);
         }
     };
-    fire(&prometheus, &backend, broken);
-    answer_all(&prometheus, broken);
+    fire(&prometheus, &backend, || broken(&stage));
+    answer_all(&prometheus, || broken(&stage));
+    assert_eq!(picture::draw(&prometheus, "working"), Vec::<String>::new());
+    stage.told_alike();
 
+    stage.kill_collector();
+    fire(&prometheus, &["MailchuteTelemetryLost"], || broken(&stage));
     stage.front_end.write("kind: {");
     fire(&prometheus, &["MailchuteConfigRefused"], || {});
     stage.kill_broker();
@@ -135,6 +138,8 @@ fn panels_show_and_alerts_tell() {
     let mut all: Vec<String> = hurried().iter().filter_map(rule::name).map(str::to_owned).collect();
     all.sort();
     assert_eq!(fired, all);
+    // What is gone has no data any more.
+    picture::draw(&prometheus, "broken");
 
     stage.front_end.kill();
     second.kill();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,6 +26,7 @@ pub(crate) struct Target {
 /// It runs. It is killed when this is dropped.
 pub(crate) struct Prometheus {
     address: SocketAddr,
+    began: SystemTime,
     _running: Running,
     _folder: TempDir,
 }
@@ -45,16 +47,32 @@ impl Prometheus {
         command.arg(format!("--web.listen-address={address}"));
         let mut running = Running::start(&mut command, &folder.path().join("log"));
         running.wait_until(|| get(address, "/-/ready").is_some_and(|(status, _)| status == 200));
-        Self { address, _running: running, _folder: folder }
+        Self { address, began: SystemTime::now(), _running: running, _folder: folder }
     }
 
     /// The series that an expression has now.
     pub(crate) fn query(&self, expression: &str) -> Result<Vec<Value>, String> {
-        let answer = self.ask(&format!("/api/v1/query?query={}", encoded(expression)));
+        self.result(&format!("/api/v1/query?query={}", encoded(expression)))
+    }
+
+    /// The series that it has had between two moments, at every second.
+    pub(crate) fn query_range(&self, expression: &str, from: u64, to: u64) -> Result<Vec<Value>, String> {
+        let expression = encoded(expression);
+        self.result(&format!("/api/v1/query_range?query={expression}&start={from}&end={to}&step=1"))
+    }
+
+    fn result(&self, path: &str) -> Result<Vec<Value>, String> {
+        let answer = self.ask(path);
         match answer["data"]["result"].as_array() {
             Some(series) if answer["status"] == "success" => Ok(series.clone()),
             _ => Err(answer.to_string()),
         }
+    }
+
+    /// From when on, and until when, there is something to ask for: seconds since 1970.
+    pub(crate) fn watched(&self) -> (u64, u64) {
+        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        (seconds(self.began), seconds(SystemTime::now()))
     }
 
     /// Whether an expression has a number now.

@@ -1,5 +1,5 @@
-//! A front-end that makes every series there is: two HTTP backends, of which one breaks, a stream, TLS, users; and the
-//! traffic that makes them.
+//! A front-end that makes every series there is: two HTTP backends, of which one breaks, a stream, TLS, users, an
+//! OpenTelemetry collector; and the traffic that makes them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::version::TLS13;
 
+use crate::collector::Collector;
+use crate::series;
 use crate::server::Server;
 use crate::support::bounces::{KEY, Notifying, ask, bounces, keys, unknown};
 use crate::support::certificates::Authority;
@@ -35,6 +37,7 @@ pub(crate) struct Stage {
     steady: Recorder,
     _relay: Relay,
     broker: Server,
+    collector: Collector,
     answer: Arc<AtomicU16>,
     tls: Tls,
 }
@@ -55,7 +58,7 @@ impl Stage {
         );
         let manifests = Manifests::listening_with(port, &listener)
             .users(&[("alice", HASH)])
-            .certificate("mx", &Authority::new().server(&["mx.example.org"]))
+            .certificate("mx", &Authority::new().server_until(&["mx.example.org"], 2100))
             .document(&routed("ada", &format!("http: {{url: \"http://{}/\"}}", steady.address)))
             .document(&routed(
                 "eve",
@@ -67,10 +70,17 @@ impl Stage {
             ));
         let relay = Relay::good(&["8BITMIME"]);
         let told = relay.address.port();
-        let Notifying { front_end, bounces } =
-            Notifying::start_on(port, |_| bounces(manifests, told, "All", &keys(KEY, None)));
+        let collector = Collector::start();
+        let endpoint = format!("http://{}", collector.http);
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+            ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1000"),
+        ];
+        let manifests = |_| bounces(manifests, told, "All", &keys(KEY, None));
+        let Notifying { front_end, bounces } = Notifying::start_under(port, manifests, &variables);
         let tls = Tls::of(&[&TLS13]);
-        Self { front_end, bounces, steady, _relay: relay, broker, answer, tls }
+        Self { front_end, bounces, steady, _relay: relay, broker, collector, answer, tls }
     }
 
     /// What healthy traffic is made of, once: mail that is taken, by all ways; clients that are wrong.
@@ -101,6 +111,12 @@ impl Stage {
         client.send("a@client.example", &["eve@example.org"], MESSAGE).code
     }
 
+    /// Holds that the collector is told what Prometheus is told, of everything that a front-end counts.
+    pub(crate) fn told_alike(&self) {
+        let families = series::wait_until_equal(&self.collector, &self.front_end);
+        assert!(families.len() > 25, "{families:?}");
+    }
+
     /// Breaks the one backend: it answers 500 from now on.
     pub(crate) fn break_backend(&self) {
         self.answer.store(500, Ordering::Relaxed);
@@ -109,6 +125,11 @@ impl Stage {
     /// Ends the broker.
     pub(crate) fn kill_broker(&mut self) {
         self.broker.kill();
+    }
+
+    /// Ends the collector.
+    pub(crate) fn kill_collector(&mut self) {
+        self.collector.kill();
     }
 }
 

@@ -48,9 +48,18 @@ impl Notifying {
 
     /// The same, with `mx` at this port.
     pub(crate) fn start_on(port: u16, manifests: impl FnOnce(u16) -> Manifests) -> Self {
+        Self::start_under(port, manifests, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_under(
+        port: u16,
+        manifests: impl FnOnce(u16) -> Manifests,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let bounces = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let arguments = ["--bounces-address", &bounces.to_string()];
-        let front_end = FrontEnd::start(port, &manifests(port), &arguments);
+        let front_end = FrontEnd::start_all(port, &manifests(port).yaml(), &arguments, variables);
         Self { front_end, bounces }
     }
 

@@ -43,16 +43,16 @@ impl FrontEnd {
 
     /// The same, with these variables in its environment.
     pub(crate) fn start_under(port: u16, manifests: &Manifests, variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::start_all(port, &manifests.yaml(), &[], variables.collect())
+        Self::start_all(port, &manifests.yaml(), &[], variables)
     }
 
     /// The same as [`Self::start`], with any text as manifests.
     pub(crate) fn start_with(port: u16, yaml: &str, arguments: &[&str]) -> Self {
-        Self::start_all(port, yaml, arguments, Vec::new())
+        Self::start_all(port, yaml, arguments, &[])
     }
 
-    fn start_all(port: u16, yaml: &str, arguments: &[&str], variables: Vec<(String, String)>) -> Self {
+    /// The same, with arguments and with variables.
+    pub(crate) fn start_all(port: u16, yaml: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let manifests = folder.path().join("manifests");
         std::fs::create_dir(&manifests).unwrap();
@@ -60,7 +60,8 @@ impl FrontEnd {
         let mut all = vec!["--manifests".to_owned(), manifests.to_str().unwrap().to_owned()];
         all.extend(arguments.iter().map(ToString::to_string));
         let smtp = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut front_end = Self::spawn_all(smtp, folder, all, variables);
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut front_end = Self::spawn_all(smtp, folder, all, variables.collect());
         front_end.wait_until_ready();
         front_end
     }

@@ -1,7 +1,7 @@
 //! The benchmark of the whole path, SMTP in and HTTP out, in one program: `floor`, `sink`, `relay`, `load`,
-//! `compare`, `backends`.
+//! `compare`, `backends`, `telemetry`.
 //!
-//! `compare` and `backends` are what one runs; the other four are their parts, and of use alone. What the
+//! `compare`, `backends` and `telemetry` are what one runs; the other four are their parts, and of use alone. What the
 //! figures mean stands in `tests/bench/README.md`. It is not a test of correctness: it only makes sure that
 //! every message was answered `250` and arrived.
 
@@ -22,6 +22,7 @@ mod server;
 mod session;
 mod sink;
 mod stream;
+mod telemetry;
 mod verdict;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -48,6 +49,8 @@ enum Command {
     Compare(compare::Options),
     /// Runs mailchute in front of each kind of backend and prints what a message costs.
     Backends(backends::Options),
+    /// Runs mailchute with and without an OpenTelemetry collector and prints what a message costs.
+    Telemetry(telemetry::Options),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Some(Command::Load(options)) => load::command(&options),
         Some(Command::Compare(options)) => compare::command(&options),
         Some(Command::Backends(options)) => backends::command(&options),
+        Some(Command::Telemetry(options)) => telemetry::command(&options),
         None => Arguments::command().print_help().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
     };
     outcome.unwrap_or_else(|error| {

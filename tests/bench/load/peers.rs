@@ -52,6 +52,18 @@ impl Peer {
         sessions: u64,
         layer: Layer,
     ) -> Result<Self> {
+        Self::mailchute_under(program, backend, folder, sessions, layer, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn mailchute_under(
+        program: &Path,
+        backend: &str,
+        folder: &Path,
+        sessions: u64,
+        layer: Layer,
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
         let address = free_port()?;
         let manifests = folder.join(format!("manifests-{}", address.port()));
         fs::create_dir(&manifests)?;
@@ -61,6 +73,7 @@ impl Peer {
         let child = Command::new(program)
             .args(["serve", "--admin", "127.0.0.1:0", "--max-sessions", &sessions.to_string(), "--manifests"])
             .arg(&manifests)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
