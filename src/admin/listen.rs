@@ -1,14 +1,16 @@
 //! Accepting HTTP/1.1 connections: so many at a time, none of them for ever, all of them let go in the end.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,7 +19,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::answer::Answer;
 use super::sources::Sources;
 
 /// Pause after a failed accept: what fails then is the process's supply of descriptors.
@@ -43,10 +44,15 @@ pub struct Limits {
 pub struct Source(pub IpAddr);
 
 /// Serves until `shutdown` is done; then takes no more, and waits `grace` for answers under way.
-pub async fn serve<H, F>(listener: TcpListener, limits: Limits, handle: H, shutdown: impl Future<Output = ()>)
-where
+pub async fn serve<H, F, B>(
+    listener: TcpListener,
+    limits: Limits,
+    handle: H,
+    shutdown: impl Future<Output = ()>,
+) where
     H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Error + Send + Sync> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let (sources, closing) = (Sources::default(), watch::Sender::new(false));
@@ -88,14 +94,15 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, I
     }
 }
 
-async fn connection<H, F>(
+async fn connection<H, F, B>(
     (stream, source): (TcpStream, IpAddr),
     limits: Limits,
     handle: H,
     mut closing: watch::Receiver<bool>,
 ) where
     H: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Answer>,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes, Error: Error + Send + Sync> + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Source(source.to_canonical()));

@@ -15,7 +15,7 @@ use super::{Exit, Failure};
 use crate::admin::{Admin, Readiness};
 use crate::cli::{Bounds, Dev};
 use crate::compile::{Origin, compile};
-use crate::inbox::{self, Inbox, Mail};
+use crate::inbox::{self, Entry, Inbox};
 use crate::metrics::Metrics;
 use crate::pipeline::feed::Feed;
 use crate::source;
@@ -42,11 +42,12 @@ pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failur
         }
         None => (None, built_in(arguments.smtp, &urls.0)?, arguments.smtp.ip()),
     };
-    let (readiness, feed) = (Readiness::default(), Feed::default());
+    let (readiness, (feed, accounts)) = (Readiness::default(), Feed::with_accounts());
     let front_end = FrontEnd::open(config, address, &bounds, &metrics, &readiness, &feed).await?;
     let smtp = front_end.addresses();
     let inbox =
         Inbox::new(&inbox::Options::new(smtp.first().map_or(arguments.smtp, |(_, address)| *address)));
+    let following = tokio::spawn(inbox.clone().follow(accounts));
     let (stop, stops) = stops();
     let arrivals = inbox.arrivals();
     let servers = [
@@ -58,12 +59,13 @@ pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failur
     let example = arguments.manifests.is_none().then_some("anyone@example.org");
     announce(&smtp, &urls, example);
     let printing = tokio::spawn(print(arrivals));
-    let following = manifests.map_or(Following::Nothing, Following::Manifests);
-    front_end.serve(following, stopped, &bounds).await;
+    let source = manifests.map_or(Following::Nothing, Following::Manifests);
+    front_end.serve(source, stopped, &bounds).await;
     drop(stop);
     for server in servers {
         drop(server.await);
     }
+    following.abort();
     printing.abort();
     Ok(Exit::Ok)
 }
@@ -109,7 +111,7 @@ fn announce(smtp: &[(Arc<str>, SocketAddr)], (page, admin): &(String, String), e
         text.push_str(&format!("  send mail to  {address}   {hint}\n"));
     }
     text.push_str(&format!("  read it at    {page}/\n  metrics at    {admin}/metrics\n\n"));
-    text.push_str("Each message is listed here as it comes. Stop with Ctrl-C.\n");
+    text.push_str("Each message is listed here as it comes, or is refused. Stop with Ctrl-C.\n");
     say(&text);
 }
 
@@ -120,10 +122,10 @@ fn say(text: &str) {
 }
 
 /// A line per message.
-async fn print(mut arrivals: broadcast::Receiver<Arc<Mail>>) {
+async fn print(mut arrivals: broadcast::Receiver<Arc<Entry>>) {
     loop {
         match arrivals.recv().await {
-            Ok(mail) => say(&line(&mail)),
+            Ok(entry) => say(&line(&entry)),
             Err(RecvError::Lagged(missed)) => say(&format!("({missed} messages came too fast to list)\n")),
             Err(RecvError::Closed) => return,
         }
@@ -133,14 +135,22 @@ async fn print(mut arrivals: broadcast::Receiver<Arc<Mail>>) {
 /// Recipients that a line names; the page has the rest.
 const NAMED: usize = 3;
 
-fn line(mail: &Mail) -> String {
+fn line(entry: &Entry) -> String {
     let printable = |text: &str| text.replace(char::is_control, "\u{fffd}");
-    let from = if mail.mail_from.is_empty() { "<>" } else { &mail.mail_from };
-    let mut to = mail.rcpt_to.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if mail.rcpt_to.len() > NAMED {
-        to.push_str(&format!(" and {} more", mail.rcpt_to.len() - NAMED));
+    let mut to = entry.recipients.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let unnamed = entry.recipients.len().saturating_sub(NAMED) + entry.unnamed;
+    if unnamed > 0 {
+        to.push_str(&format!(" and {unnamed} more"));
     }
-    let subject = if mail.subject.is_empty() { "(no subject)" } else { &mail.subject };
-    let (from, to, subject) = (printable(from), printable(&to), printable(subject));
-    format!("{}  {from} → {to}  “{subject}”  {} octets\n", mail.time, mail.raw.len())
+    let (from, to) = (printable(&entry.sender), printable(&to));
+    let mut line = format!("{}  {from} → {to}", entry.time);
+    if let Some(what) = entry.refusal() {
+        line.push_str(&format!("  {}", printable(&what)));
+    }
+    if let Some(octets) = entry.size {
+        let subject = if entry.subject.is_empty() { "(no subject)" } else { &entry.subject };
+        line.push_str(&format!("  “{}”  {octets} octets", printable(subject)));
+    }
+    line.push('\n');
+    line
 }

@@ -29,10 +29,6 @@ pub struct Mail {
     pub headers: Vec<(String, String)>,
     /// The body of the request.
     pub raw: Bytes,
-    /// Whether its dedupe key was here before.
-    pub repeat: bool,
-    /// How often this very event was posted.
-    pub deliveries: u32,
 }
 
 impl Mail {
@@ -50,8 +46,6 @@ impl Mail {
             headers: others.map(|(name, value)| (name.to_string(), shown(name, value.as_bytes()))).collect(),
             event,
             raw,
-            repeat: false,
-            deliveries: 1,
         })
     }
 
@@ -60,11 +54,11 @@ impl Mail {
         self.event.get("dedupekey").map(String::as_str)
     }
 
-    /// Octets that it holds, roughly.
+    /// Octets that it holds beside the message, roughly.
     pub(super) fn cost(&self) -> usize {
         let attributes: usize = self.event.iter().map(|(name, value)| name.len() + value.len()).sum();
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.raw.len() + self.subject.len() + 2 * attributes + headers
+        self.subject.len() + 2 * attributes + headers
     }
 }
 
@@ -73,11 +67,13 @@ fn shown(name: &HeaderName, value: &[u8]) -> String {
     if name == AUTHORIZATION { "(withheld)".to_owned() } else { String::from_utf8_lossy(value).into_owned() }
 }
 
-fn subject(raw: &[u8]) -> String {
+/// The subject of a message, decoded.
+pub(super) fn subject(raw: &[u8]) -> String {
     let message = MessageParser::default().parse_headers(raw);
     message.and_then(|message| message.subject().map(str::to_owned)).unwrap_or_default()
 }
 
-fn timestamp(now: SystemTime) -> String {
+/// RFC 3339, to milliseconds.
+pub(super) fn timestamp(now: SystemTime) -> String {
     jiff::Timestamp::try_from(now).map(|time| format!("{time:.3}")).unwrap_or_default()
 }

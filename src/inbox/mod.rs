@@ -1,21 +1,36 @@
 //! The inbox of `mailchute dev`: an HTTP endpoint that takes what the HTTP backend posts, and a page to read it.
 //!
-//! A receiver like anyone's own: it knows nothing of the data path and hears only what the wire says
-//! (CloudEvents 1.0, HTTP protocol binding, binary mode). It keeps the newest messages in memory and
+//! A receiver like anyone's own: it hears what the wire says (CloudEvents 1.0, HTTP protocol binding, binary mode).
+//! Beside that it [follows](Inbox::follow) what the front-end of its own process tells of each transaction: how it came,
+//! which way it went and why, and what never became a message. The two meet by the transaction's id. It keeps the newest messages in memory and
 //! forgets the rest; it is no place for mail that matters.
 //!
 //! ```text
-//! POST /inbound                    takes an event
-//! GET  /                           the list, for people
-//! GET  /messages/{id}              one message, for people
-//! GET  /api/v1/messages?limit=     the list, newest first
-//! GET  /api/v1/messages/{id}       one message: envelope, event, header fields, text
-//! GET  /api/v1/messages/{id}/raw   its octets as they were posted
+//! POST   /inbound                       takes an event
+//! GET    /?q=&before=                   the list, for people
+//! GET    /messages/{id}?view=           one message, for people: text, html, headers, attachments…
+//! GET    /messages/{id}/html            its HTML, as a document that loads and runs nothing
+//! GET    /messages/{id}/parts/{n}       a part of it as a file: its octets before they were encoded
+//! GET    /messages/{id}/raw             its octets as they were posted
+//! GET    /api/v1/messages?q=&before=&limit=   the list, newest first
+//! DELETE /api/v1/messages               forgets all
+//! GET    /api/v1/messages/{id}          one message: envelope, event, header fields, text, attachments
+//! GET    /api/v1/messages/{id}/raw      as above
+//! GET    /api/v1/events?q=&after=       what comes, as it comes: server-sent events
 //! ```
+//!
+//! `q` are words that all stand in sender, recipients or subject, or are the outcome; `before` is the `place` of a message, `after` the
+//! id of an event.
 
+mod content;
+mod entry;
 mod event;
+mod events;
+mod html;
 mod mail;
 mod page;
+mod part;
+mod query;
 mod site;
 mod store;
 mod view;
@@ -26,13 +41,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::admin::listen::{self, Limits};
+use crate::pipeline::feed::Accounts;
 
 use site::Site;
 use store::Store;
 
+pub use entry::Entry;
 pub use mail::Mail;
 
 /// The path that takes events.
@@ -62,9 +79,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// 1,000 messages or 256 MiB, whichever comes first.
+    /// 10,000 messages or 256 MiB, whichever comes first.
     pub fn new(smtp: SocketAddr) -> Self {
-        Self { max_messages: 1_000, max_bytes: 256 << 20, smtp }
+        Self { max_messages: 10_000, max_bytes: 256 << 20, smtp }
     }
 }
 
@@ -72,7 +89,9 @@ impl Options {
 #[derive(Debug, Clone)]
 pub struct Inbox {
     store: Arc<Store>,
-    arrivals: broadcast::Sender<Arc<Mail>>,
+    /// Tells this process from others before and after it.
+    instance: Arc<str>,
+    arrivals: broadcast::Sender<Arc<Entry>>,
     smtp: SocketAddr,
 }
 
@@ -81,13 +100,14 @@ impl Inbox {
     pub fn new(options: &Options) -> Self {
         Self {
             store: Arc::new(Store::new(options.max_messages, options.max_bytes)),
+            instance: format!("{:016x}", rand::random::<u64>()).into(),
             arrivals: broadcast::Sender::new(ARRIVALS),
             smtp: options.smtp,
         }
     }
 
-    /// Everything that comes in from now on.
-    pub fn arrivals(&self) -> broadcast::Receiver<Arc<Mail>> {
+    /// Everything that comes in from now on, once.
+    pub fn arrivals(&self) -> broadcast::Receiver<Arc<Entry>> {
         self.arrivals.subscribe()
     }
 
@@ -97,18 +117,37 @@ impl Inbox {
             Ok(address) => address.ip(),
             Err(error) => return tracing::error!(%error, "the inbox has no address"),
         };
-        let site = Arc::new(Site { inbox: self, bound });
+        let closing = watch::Sender::new(false);
+        let site = Arc::new(Site { inbox: self, bound, closing: closing.subscribe() });
         let handle = move |request| {
             let site = Arc::clone(&site);
             async move { site.answer(request).await }
         };
+        let shutdown = async {
+            shutdown.await;
+            // Those who watch would not go by themselves.
+            closing.send_replace(true);
+        };
         listen::serve(listener, LIMITS, handle, shutdown).await;
     }
 
+    /// Adds all that a front-end tells, until it ends.
+    pub async fn follow(self, mut accounts: Accounts) {
+        while let Some(told) = accounts.next().await {
+            if told.missed > 0 {
+                tracing::warn!(missed = told.missed, "transactions came too fast to be told");
+            }
+            let entry = self.store.tell(told);
+            if entry.mail.is_none() {
+                let _ = self.arrivals.send(entry);
+            }
+        }
+    }
+
     fn take(&self, mail: Mail) {
-        let mail = self.store.push(mail);
+        let entry = self.store.push(mail);
         // Nobody listening is fine.
-        let _ = self.arrivals.send(mail);
+        let _ = self.arrivals.send(entry);
     }
 }
 

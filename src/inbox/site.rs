@@ -4,36 +4,48 @@
 //! request for a foreign host name is turned away (DNS rebinding), no answer may be read across origins,
 //! and an event can't be posted without fields that need a preflight, which is never granted.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, REFERRER_POLICY,
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
 };
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::content::Content;
+use super::entry::Entry;
+use super::events::{EVENT_STREAM, Shape, Watcher};
 use super::mail::Mail;
-use super::view::{Content, Summary, Whole};
-use super::{INBOUND, Inbox, page};
+use super::page::{self, View};
+use super::part::{self, File};
+use super::query::Query;
+use super::view::{Summary, Whole};
+use super::{INBOUND, Inbox, html};
 use crate::admin::answer::{self, Answer};
 
 /// For a whole body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Messages in a list, where the request does not say.
-const DEFAULT_LIMIT: usize = 100;
 /// Content type of a message.
 const MESSAGE: &str = "message/rfc822";
+/// Content type of a part: never one that a browser would show.
+const OCTETS: &str = "application/octet-stream";
 /// Everything comes from here, nothing is inline, nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// An answer that may go on for as long as somebody reads it.
+type Stream = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// An inbox behind a port.
 #[derive(Debug)]
@@ -41,21 +53,28 @@ pub(super) struct Site {
     pub(super) inbox: Inbox,
     /// The address that was bound.
     pub(super) bound: IpAddr,
+    /// Has a value once this process ends.
+    pub(super) closing: watch::Receiver<bool>,
 }
 
 impl Site {
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let mut answer = if self.is_addressed(request.uri(), request.headers()) {
-            self.route(request).await
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Stream {
+        let mut answer = if !self.is_addressed(request.uri(), request.headers()) {
+            whole(problem(StatusCode::MISDIRECTED_REQUEST, "the host name is not one of this machine's own"))
         } else {
-            problem(StatusCode::MISDIRECTED_REQUEST, "the host name is not one of this machine's own")
+            match (request.method(), request.uri().path()) {
+                (&Method::GET, "/api/v1/events") => self.watch(&request, Shape::Summary),
+                (&Method::GET, "/events") => self.watch(&request, Shape::Row),
+                _ => whole(self.route(request).await),
+            }
         };
         let headers = answer.headers_mut();
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
         for (name, value) in [
-            (CONTENT_SECURITY_POLICY, POLICY),
             (REFERRER_POLICY, "no-referrer"),
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("x-dns-prefetch-control"), "off"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -92,32 +111,66 @@ impl Site {
     }
 
     async fn route(&self, request: Request<Incoming>) -> Answer {
-        if request.uri().path() == INBOUND {
-            return match *request.method() {
-                Method::POST => self.take(request).await,
-                _ => answer::method_not_allowed("POST"),
-            };
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return answer::method_not_allowed("GET, HEAD");
+        match (request.uri().path(), request.method()) {
+            (INBOUND, &Method::POST) => return self.take(request).await,
+            (INBOUND, _) => return answer::method_not_allowed("POST"),
+            ("/api/v1/messages", &Method::DELETE) => return self.clear(request.headers()),
+            (_, &Method::GET | &Method::HEAD) => {}
+            ("/api/v1/messages", _) => return answer::method_not_allowed("GET, HEAD, DELETE"),
+            _ => return answer::method_not_allowed("GET, HEAD"),
         }
         let uri = request.uri();
+        let query = match Query::parse(uri.query().unwrap_or_default()) {
+            Ok(query) => query,
+            Err(why) => return problem(StatusCode::BAD_REQUEST, &why.to_string()),
+        };
         let segments: Vec<&str> = uri.path().split('/').skip(1).collect();
         match segments.as_slice() {
-            [""] => page::list(&self.inbox.store, self.inbox.smtp),
-            ["messages", id] => match self.find(id).await {
-                Ok((mail, content)) => page::message(&mail, &content),
-                Err(_) => page::missing(),
-            },
-            ["api", "v1", "messages"] => self.list(uri.query()),
+            [""] => page::list(&self.inbox, &query),
+            ["messages", id] => self.show(id, View::asked(uri.query().unwrap_or_default())).await,
+            ["messages", id, "html"] => self.html(id).await,
+            ["messages", id, "parts", number] => self.part(id, number).await,
+            ["messages", id, "raw"] | ["api", "v1", "messages", id, "raw"] => self.raw(id),
+            ["api", "v1", "messages"] => {
+                let found = self.inbox.store.list(&query);
+                let list: Vec<_> = found.entries.iter().map(|entry| Summary::of(entry)).collect();
+                answer::json(StatusCode::OK, &list)
+            }
             ["api", "v1", "messages", id] => match self.find(id).await {
-                Ok((mail, content)) => answer::json(StatusCode::OK, &Whole::of(&mail, &content)),
+                Ok((entry, content)) => answer::json(StatusCode::OK, &Whole::of(&entry, &content)),
                 Err(refusal) => refusal,
             },
-            ["api", "v1", "messages", id, "raw"] => self.raw(id),
             [file] => page::file(file).unwrap_or_else(no_such_path),
             _ => no_such_path(),
         }
+    }
+
+    fn watch(&self, request: &Request<Incoming>, shape: Shape) -> Stream {
+        let query = match Query::parse(request.uri().query().unwrap_or_default()) {
+            Ok(query) => query,
+            Err(why) => return whole(problem(StatusCode::BAD_REQUEST, &why.to_string())),
+        };
+        let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+        let seen = last.map(str::to_owned).or_else(|| query.after.clone());
+        let (store, instance) = (Arc::clone(&self.inbox.store), Arc::clone(&self.inbox.instance));
+        let watcher = Watcher { store, instance, shape, query, closing: self.closing.clone() };
+        let (head, _) = answer::new(StatusCode::OK, EVENT_STREAM, Bytes::new()).into_parts();
+        Response::from_parts(head, watcher.watch(seen.as_deref()))
+    }
+
+    /// A page elsewhere can't ask for it: that takes a preflight, which is not granted, and browsers say where they
+    /// come from.
+    fn clear(&self, headers: &HeaderMap) -> Answer {
+        let says = |name: &str, ours: &[&str]| {
+            headers.get(name).is_none_or(|value| ours.iter().any(|ours| value.as_bytes() == ours.as_bytes()))
+        };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let origin = format!("http://{host}");
+        if !says("sec-fetch-site", &["same-origin", "none"]) || !says(ORIGIN.as_str(), &[origin.as_str()]) {
+            return problem(StatusCode::FORBIDDEN, "asked for by a page elsewhere");
+        }
+        self.inbox.store.clear();
+        answer::json(StatusCode::OK, &serde_json::json!({}))
     }
 
     async fn take(&self, request: Request<Incoming>) -> Answer {
@@ -146,38 +199,65 @@ impl Site {
         }
     }
 
-    fn list(&self, query: Option<&str>) -> Answer {
-        let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        let limit =
-            pairs.filter(|(name, _)| *name == "limit").map(|(_, value)| value.parse::<usize>()).next();
-        match limit.unwrap_or(Ok(DEFAULT_LIMIT)) {
-            Ok(limit) => {
-                let mails = self.inbox.store.newest(limit);
-                let list: Vec<_> = mails.iter().map(|mail| Summary::of(mail)).collect();
-                answer::json(StatusCode::OK, &list)
+    async fn show(&self, id: &str, view: Option<View>) -> Answer {
+        match self.find(id).await {
+            Ok((entry, content)) => {
+                let beside = self.inbox.store.beside(entry.place);
+                page::message(&entry, &content, view, &beside)
             }
-            Err(_) => problem(StatusCode::BAD_REQUEST, "limit is not a number"),
+            Err(_) => page::missing(),
         }
     }
 
+    async fn html(&self, id: &str) -> Answer {
+        let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
+        let raw = entry.raw.clone().unwrap_or_default();
+        let document = spawn_blocking(move || html::document(&raw)).await.ok().flatten();
+        let Some(document) = document else {
+            return problem(StatusCode::NOT_FOUND, "the message has no HTML");
+        };
+        let mut answer = answer::new(StatusCode::OK, page::HTML, document);
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(html::POLICY));
+        answer
+    }
+
+    async fn part(&self, id: &str, number: &str) -> Answer {
+        let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
+        let raw = entry.raw.clone().unwrap_or_default();
+        let number = number.parse().unwrap_or(usize::MAX);
+        let file = spawn_blocking(move || File::of(&raw, number)).await.ok().flatten();
+        let Some(File { octets, disposition }) = file else {
+            return problem(StatusCode::NOT_FOUND, "the message has no such part");
+        };
+        let mut answer = answer::new(StatusCode::OK, OCTETS, octets);
+        answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+        answer
+    }
+
     fn raw(&self, id: &str) -> Answer {
-        let Some(mail) = self.inbox.store.find(id) else { return no_such_message() };
-        let mut answer = answer::new(StatusCode::OK, MESSAGE, mail.raw.clone());
-        let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.eml\"", mail.id));
-        // An id is letters, digits, '.', '_' and '-': always a value.
-        answer.headers_mut().extend(name.ok().map(|name| (CONTENT_DISPOSITION, name)));
+        let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
+        let Some(raw) = entry.raw.clone() else {
+            return problem(StatusCode::NOT_FOUND, "no message came with this transaction");
+        };
+        let mut answer = answer::new(StatusCode::OK, MESSAGE, raw);
+        let disposition = part::disposition(&format!("{id}.eml"));
+        answer.headers_mut().extend(disposition.map(|value| (CONTENT_DISPOSITION, value)));
         answer
     }
 
     /// A message and what is in it. Reading a large one takes a while, so it is done aside.
-    async fn find(&self, id: &str) -> Result<(Arc<Mail>, Content), Answer> {
-        let mail = self.inbox.store.find(id).ok_or_else(no_such_message)?;
-        let raw = mail.raw.clone();
+    async fn find(&self, id: &str) -> Result<(Arc<Entry>, Content), Answer> {
+        let entry = self.inbox.store.find(id).ok_or_else(no_such_message)?;
+        let raw = entry.raw.clone().unwrap_or_default();
         match spawn_blocking(move || Content::of(&raw)).await {
-            Ok(content) => Ok((mail, content)),
+            Ok(content) => Ok((entry, content)),
             Err(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the message can't be read")),
         }
     }
+}
+
+fn whole(answer: Answer) -> Stream {
+    answer.map(BodyExt::boxed_unsync)
 }
 
 #[derive(Serialize)]

@@ -1,9 +1,24 @@
-//! What the inbox holds: the newest so many messages and octets.
+//! What the inbox holds: the newest so many messages and octets, and what has changed since when.
+//!
+//! ```text
+//! entries   place → entry        the list, in order
+//! places    id → place           one message
+//! changes   revision → place     what to tell whoever has seen all up to a revision
+//! keys      dedupe key → count   whether a message was here before
+//! ```
+//!
+//! Everything but a search takes a time that grows with the logarithm of what is held.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
+use super::entry::Entry;
 use super::mail::Mail;
+use super::query::Query;
+use crate::pipeline::feed::Told;
 
 /// Messages, oldest first.
 #[derive(Debug)]
@@ -11,19 +26,65 @@ pub(super) struct Store {
     max_messages: usize,
     max_bytes: usize,
     held: Mutex<Held>,
+    /// The revision: wakes whoever waits for the next.
+    revised: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
-    mails: VecDeque<Arc<Mail>>,
+    entries: BTreeMap<u64, Arc<Entry>>,
+    places: HashMap<Arc<str>, u64>,
+    changes: BTreeMap<u64, u64>,
+    keys: HashMap<String, usize>,
     bytes: usize,
+    last_place: u64,
+    /// Grows with each change.
     revision: u64,
+    /// That of the last change that no entry tells.
+    cleared: u64,
+}
+
+/// A part of the list.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Newest first.
+    pub(super) entries: Vec<Arc<Entry>>,
+    /// Whether older ones fit, too.
+    pub(super) more: bool,
+    /// How many there are in all, whether they fit or not.
+    pub(super) count: usize,
+    /// What has been seen with this.
+    pub(super) revision: u64,
+}
+
+/// What has changed since a revision.
+#[derive(Debug)]
+pub(super) enum Changes {
+    /// These are new, or not as they were, oldest change first.
+    Entries {
+        /// As they are now.
+        entries: Vec<Arc<Entry>>,
+        /// How many there are in all.
+        count: usize,
+        /// What has been seen with this.
+        revision: u64,
+    },
+    /// Too much, or what can't be told by entries: begin anew.
+    Anew {
+        /// What will have been seen then.
+        revision: u64,
+    },
 }
 
 impl Store {
     /// An empty store with these bounds; at least the newest message always stays.
     pub(super) fn new(max_messages: usize, max_bytes: usize) -> Self {
-        Self { max_messages: max_messages.max(1), max_bytes, held: Mutex::default() }
+        Self {
+            max_messages: max_messages.max(1),
+            max_bytes,
+            held: Mutex::default(),
+            revised: watch::Sender::new(0),
+        }
     }
 
     /// Octets of the largest message to be taken.
@@ -35,42 +96,104 @@ impl Store {
     ///
     /// The same event again takes the place of the one before; another event with a dedupe key that is
     /// here already is marked as a repeat.
-    pub(super) fn push(&self, mut mail: Mail) -> Arc<Mail> {
+    pub(super) fn push(&self, mail: Mail) -> Arc<Entry> {
+        let mut entry = Entry::posted(mail);
         let mut held = self.held();
-        if let Some(index) = held.mails.iter().position(|held| held.id == mail.id)
-            && let Some(before) = held.mails.remove(index)
-        {
-            held.bytes -= before.cost();
-            mail.deliveries = before.deliveries + 1;
-            mail.repeat = before.repeat;
+        if let Some(before) = held.remove(&entry.id) {
+            entry.deliveries = before.deliveries + 1;
+            entry.repeat = before.repeat;
+            entry.told = before.told.clone();
         }
-        let key = mail.dedupe_key();
-        mail.repeat |= key.is_some() && held.mails.iter().any(|held| held.dedupe_key() == key);
-        let mail = Arc::new(mail);
-        held.bytes += mail.cost();
-        held.mails.push_back(Arc::clone(&mail));
-        held.revision += 1;
-        while held.mails.len() > self.max_messages || (held.bytes > self.max_bytes && held.mails.len() > 1) {
-            let Some(oldest) = held.mails.pop_front() else { break };
-            held.bytes -= oldest.cost();
-        }
-        mail
+        entry.repeat |= entry.dedupe_key().is_some_and(|key| held.keys.contains_key(key));
+        self.add(held, entry)
     }
 
-    /// The newest `limit` messages, newest first.
-    pub(super) fn newest(&self, limit: usize) -> Vec<Arc<Mail>> {
-        self.held().mails.iter().rev().take(limit).cloned().collect()
+    /// Puts in front what a front-end tells of a transaction, or adds it to what was posted of it.
+    pub(super) fn tell(&self, told: Told) -> Arc<Entry> {
+        let mut held = self.held();
+        match told.event.id.and_then(|id| held.remove(&id.to_string())) {
+            Some(before) => self.keep(held, before.and_told(told)),
+            None => {
+                let id = format!("early-{}", held.last_place + 1);
+                self.add(held, Entry::told(told, id))
+            }
+        }
+    }
+
+    fn add(&self, mut held: MutexGuard<'_, Held>, mut entry: Entry) -> Arc<Entry> {
+        held.last_place += 1;
+        entry.place = held.last_place;
+        self.keep(held, entry)
+    }
+
+    /// Puts it at its place, lets the oldest go where there are too many, and wakes who waits.
+    fn keep(&self, mut held: MutexGuard<'_, Held>, entry: Entry) -> Arc<Entry> {
+        let entry = held.put(entry);
+        while held.entries.len() > self.max_messages
+            || (held.bytes > self.max_bytes && held.entries.len() > 1)
+        {
+            let Some(oldest) = held.entries.values().next().map(|oldest| Arc::clone(&oldest.id)) else {
+                break;
+            };
+            held.remove(&oldest);
+        }
+        self.revised.send_replace(held.revision);
+        entry
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&self) {
+        let mut held = self.held();
+        let revision = held.revision + 1;
+        let last_place = held.last_place;
+        let forgotten = std::mem::replace(
+            &mut *held,
+            Held { revision, cleared: revision, last_place, ..Held::default() },
+        );
+        self.revised.send_replace(revision);
+        drop(held);
+        drop(forgotten);
+    }
+
+    /// The newest that fit.
+    pub(super) fn list(&self, query: &Query) -> Page {
+        let held = self.held();
+        let older = held.entries.range(..query.before.unwrap_or(u64::MAX)).rev().map(|(_, entry)| entry);
+        let mut fit = older.filter(|entry| entry.has(&query.words));
+        let entries = fit.by_ref().take(query.limit).map(Arc::clone).collect();
+        let more = fit.next().is_some();
+        Page { entries, more, count: held.entries.len(), revision: held.revision }
+    }
+
+    /// What has changed after `revision`, if it is no more than `most`.
+    pub(super) fn changes(&self, revision: u64, most: usize) -> Changes {
+        let held = self.held();
+        let after = (Bound::Excluded(revision), Bound::Unbounded);
+        let places: Vec<u64> = held.changes.range(after).map(|(_, place)| *place).take(most + 1).collect();
+        if revision < held.cleared || revision > held.revision || places.len() > most {
+            return Changes::Anew { revision: held.revision };
+        }
+        let entries = places.iter().filter_map(|place| held.entries.get(place)).map(Arc::clone).collect();
+        Changes::Entries { entries, count: held.entries.len(), revision: held.revision }
     }
 
     /// The message with this id.
-    pub(super) fn find(&self, id: &str) -> Option<Arc<Mail>> {
-        self.held().mails.iter().rev().find(|mail| mail.id == id).cloned()
+    pub(super) fn find(&self, id: &str) -> Option<Arc<Entry>> {
+        self.held().get(id).map(Arc::clone)
     }
 
-    /// How many there are, and a number that changes with each arrival.
-    pub(super) fn count(&self) -> (usize, u64) {
+    /// The ids of the next newer and the next older message.
+    pub(super) fn beside(&self, place: u64) -> (Option<Arc<str>>, Option<Arc<str>>) {
         let held = self.held();
-        (held.mails.len(), held.revision)
+        let newer = held.entries.range((Bound::Excluded(place), Bound::Unbounded)).next();
+        let older = held.entries.range(..place).next_back();
+        let id = |found: Option<(&u64, &Arc<Entry>)>| found.map(|(_, entry)| Arc::clone(&entry.id));
+        (id(newer), id(older))
+    }
+
+    /// The revision, and whenever there is another.
+    pub(super) fn revised(&self) -> watch::Receiver<u64> {
+        self.revised.subscribe()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -78,75 +201,40 @@ impl Store {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::SystemTime;
+impl Held {
+    fn get(&self, id: &str) -> Option<&Arc<Entry>> {
+        self.entries.get(self.places.get(id)?)
+    }
 
-    use bytes::Bytes;
-    use http::{HeaderMap, HeaderValue};
-
-    use super::*;
-
-    fn mail(id: &str, key: &str, octets: usize) -> Mail {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("ce-specversion", "1.0"),
-            ("ce-type", "t"),
-            ("ce-source", "/s"),
-            ("ce-id", id),
-            ("ce-dedupekey", key),
-        ] {
-            headers.insert(name, HeaderValue::from_str(value).unwrap());
+    fn put(&mut self, mut entry: Entry) -> Arc<Entry> {
+        self.revision += 1;
+        entry.revision = self.revision;
+        self.bytes += entry.cost();
+        self.places.insert(Arc::clone(&entry.id), entry.place);
+        self.changes.insert(entry.revision, entry.place);
+        if let Some(key) = entry.dedupe_key() {
+            *self.keys.entry(key.to_owned()).or_default() += 1;
         }
-        Mail::read(&headers, Bytes::from(vec![b'x'; octets]), SystemTime::UNIX_EPOCH).unwrap()
+        let entry = Arc::new(entry);
+        self.entries.insert(entry.place, Arc::clone(&entry));
+        entry
     }
 
-    fn ids(store: &Store) -> Vec<String> {
-        store.newest(usize::MAX).iter().map(|mail| mail.id.clone()).collect()
-    }
-
-    #[test]
-    fn the_oldest_go_when_there_are_too_many() {
-        let store = Store::new(2, usize::MAX);
-        for id in ["a", "b", "c"] {
-            store.push(mail(id, id, 1));
+    fn remove(&mut self, id: &str) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(&self.places.remove(id)?)?;
+        self.changes.remove(&entry.revision);
+        self.bytes -= entry.cost();
+        if let Some(key) = entry.dedupe_key()
+            && let Some(count) = self.keys.get_mut(key)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.keys.remove(key);
+            }
         }
-        assert_eq!(ids(&store), ["c", "b"]);
-        assert!(store.find("a").is_none() && store.find("b").is_some());
-        assert_eq!(store.count(), (2, 3));
-        assert_eq!(store.newest(1).len(), 1);
-    }
-
-    #[test]
-    fn the_oldest_go_when_they_are_too_large() {
-        let store = Store::new(100, 10_000);
-        for id in ["a", "b", "c"] {
-            store.push(mail(id, id, 4_500));
-        }
-        assert_eq!(ids(&store), ["c", "b"]);
-        store.push(mail("d", "d", 10_000));
-        assert_eq!(ids(&store), ["d"]);
-        store.push(mail("e", "e", 1));
-        assert_eq!(ids(&store), ["e"], "what made room is counted no more");
-        store.push(mail("f", "f", 9_000));
-        assert_eq!(ids(&store), ["f", "e"]);
-    }
-
-    #[test]
-    fn the_same_event_is_one_entry() {
-        let store = Store::new(10, usize::MAX);
-        store.push(mail("a", "k", 1));
-        store.push(mail("b", "l", 1));
-        let again = store.push(mail("a", "k", 1));
-        assert_eq!(ids(&store), ["a", "b"]);
-        assert_eq!((again.deliveries, again.repeat), (2, false));
-    }
-
-    #[test]
-    fn another_event_with_a_known_key_is_a_repeat() {
-        let store = Store::new(10, usize::MAX);
-        assert!(!store.push(mail("a", "k", 1)).repeat);
-        assert!(store.push(mail("b", "k", 1)).repeat);
-        assert!(!store.push(mail("c", "l", 1)).repeat);
+        Some(entry)
     }
 }
+
+#[cfg(test)]
+mod tests;

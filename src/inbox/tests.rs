@@ -88,13 +88,14 @@ async fn a_posted_message_is_listed_shown_and_given_back_byte_exact() {
     let mut arrivals = running.inbox.arrivals();
     let taken = running.post(&event("one"), MAIL).await;
     assert_eq!((taken.status, taken.json()), (200, json!({"id": "one"})), "{}", taken.head);
-    assert_eq!(arrivals.try_recv().unwrap().id, "one");
+    assert_eq!(&*arrivals.try_recv().unwrap().id, "one");
 
     let list = running.get("/api/v1/messages").await.json();
     let expected = json!([{
         "id": "one", "time": "2026-11-23T11:49:04.120Z", "mailFrom": "<>",
         "rcptTo": ["\"a,b\"@example.org", "c@example.org"], "subject": "Grüße <script>alert(1)</script>",
-        "size": MAIL.len(), "route": "dev/inbox", "repeat": false, "deliveries": 1,
+        "size": MAIL.len(), "route": "dev/inbox", "repeat": false, "deliveries": 1, "place": 1,
+        "outcome": null, "code": null,
     }]);
     assert_eq!(list, expected);
 
@@ -172,8 +173,7 @@ async fn nothing_a_sender_wrote_is_markup() {
 async fn every_answer_forbids_what_the_page_does_not_need() {
     let running = Running::start().await;
     running.post(&event("one"), MAIL).await;
-    for path in ["/", "/messages/one", "/messages/none", "/inbox.js", "/api/v1/messages/one/raw", "/nowhere"]
-    {
+    for path in ["/", "/messages/one", "/messages/none", "/live.js", "/api/v1/messages/one/raw", "/nowhere"] {
         let head = running.get(path).await.head;
         for expected in [
             "content-security-policy: default-src 'none'; script-src 'self';",
@@ -195,8 +195,10 @@ async fn the_page_brings_all_it_needs() {
     let html = running.get("/").await.text();
     assert!(html.contains("swaks --server 127.0.0.1:2525 ") && html.contains("curl smtp://127.0.0.1:2525 "));
     assert!(!html.contains("style=") && !html.contains("http://") && !html.contains("https://"), "{html}");
-    for name in ["inbox.css", "inbox.js", "favicon.svg"] {
-        assert!(html.contains(&format!("\"/{name}\"")), "{name}");
+    let scripts = running.get("/inbox.js").await.text();
+    for name in ["inbox.css", "message.css", "inbox.js", "favicon.svg", "live.js", "keys.js"] {
+        let named = html.contains(&format!("\"/{name}\"")) || scripts.contains(&format!("'./{name}'"));
+        assert!(named, "{name}");
         assert_eq!(running.get(&format!("/{name}")).await.status, 200, "{name}");
     }
 }
@@ -237,8 +239,10 @@ async fn unknown_paths_and_methods_are_json_errors() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.json()["error"].is_string(), "{path}");
     }
-    let deletion = format!("DELETE /api/v1/messages HTTP/1.1\r\nHost: {}\r\n", running.address);
-    assert_eq!(running.send(&deletion, b"").await.status, 405);
+    for method in ["DELETE /", "DELETE /api/v1/messages/one", "PUT /api/v1/messages", "POST /api/v1/events"] {
+        let head = format!("{method} HTTP/1.1\r\nHost: {}\r\n", running.address);
+        assert_eq!(running.send(&head, b"").await.status, 405, "{method}");
+    }
     let preflight = format!("OPTIONS {INBOUND} HTTP/1.1\r\nHost: {}\r\n", running.address);
     assert_eq!(running.send(&preflight, b"").await.status, 405);
 }
@@ -254,9 +258,152 @@ async fn attachments_are_listed_and_html_is_shown_as_text() {
     let whole = running.get("/api/v1/messages/one").await.json();
     assert_eq!(
         whole["attachments"],
-        json!([{"name": "<a>.pdf", "contentType": "application/pdf", "size": 3}])
+        json!([{"part": 2, "name": "<a>.pdf", "contentType": "application/pdf", "size": 3}])
     );
     assert!(whole["text"].as_str().unwrap().contains("Hello there"), "{whole}");
-    let html = running.get("/messages/one").await.text();
-    assert!(html.contains("&lt;a&gt;.pdf") && !html.contains("<b>there"), "{html}");
+    for view in ["text", "attachments"] {
+        let html = running.get(&format!("/messages/one?view={view}")).await.text();
+        assert!(html.contains("&lt;a&gt;.pdf") && !html.contains("<b>there"), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn html_is_a_document_of_its_own_that_may_do_nothing() {
+    let running = Running::start().await;
+    let mail = b"Content-Type: text/html; charset=iso-8859-1\r\n\r\n<link href=x><p>Gr\xfc\xdfe</p>\r\n";
+    running.post(&event("one"), mail).await;
+    let page = running.get("/messages/one").await.text();
+    assert!(page.contains("<iframe sandbox src=\"/messages/one/html\""), "{page}");
+    let document = running.get("/messages/one/html").await;
+    for expected in [
+        "content-security-policy: sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; ",
+        "frame-ancestors 'self'",
+        "x-dns-prefetch-control: off",
+        "referrer-policy: no-referrer",
+    ] {
+        assert!(document.head.contains(expected), "{expected} in {}", document.head);
+    }
+    assert!(!document.head.contains("script-src"), "{}", document.head);
+    assert!(document.text().contains("<p>Grüße</p>") && !document.text().contains("<link"));
+    running.post(&event("two"), b"Subject: plain\r\n\r\ntext\r\n").await;
+    assert_eq!(running.get("/messages/two/html").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_part_is_downloaded_and_never_shown() {
+    let running = Running::start().await;
+    let mail = b"Content-Type: text/html\r\nContent-Disposition: attachment; filename=\"../a;b.html\"\r\n\r\n<b>\r\n";
+    running.post(&event("one"), mail).await;
+    let part = running.get("/messages/one/parts/0").await;
+    assert_eq!((part.status, part.body.as_slice()), (200, &b"<b>\r\n"[..]));
+    for expected in [
+        "content-type: application/octet-stream\r\n",
+        "content-disposition: attachment; filename=\"a;b.html\"; filename*=UTF-8''a%3Bb.html\r\n",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(part.head.contains(expected), "{expected} in {}", part.head);
+    }
+    for number in ["1", "-1", "x", "99999999999999999999"] {
+        assert_eq!(running.get(&format!("/messages/one/parts/{number}")).await.status, 404, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn all_are_cleared_but_not_by_a_page_elsewhere() {
+    let running = Running::start().await;
+    running.post(&event("one"), MAIL).await;
+    let host = running.address;
+    for (fields, status, left) in [
+        ("Sec-Fetch-Site: cross-site\r\n".to_owned(), 403, 1),
+        ("Sec-Fetch-Site: same-site\r\n".to_owned(), 403, 1),
+        ("Origin: http://evil.example\r\n".to_owned(), 403, 1),
+        ("Origin: null\r\n".to_owned(), 403, 1),
+        (format!("Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n"), 200, 0),
+        (String::new(), 200, 0),
+    ] {
+        let head = format!("DELETE /api/v1/messages HTTP/1.1\r\nHost: {host}\r\n{fields}");
+        assert_eq!(running.send(&head, b"").await.status, status, "{fields}");
+        let list = running.get("/api/v1/messages").await.json();
+        assert_eq!(list.as_array().unwrap().len(), left, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_searched_and_goes_on() {
+    let running = Running::start().await;
+    for id in ["a", "b", "c"] {
+        running.post(&event(id).replace("c@example.org", &format!("{id}@example.org")), MAIL).await;
+    }
+    let ids =
+        |list: Value| list.as_array().unwrap().iter().map(|mail| mail["id"].clone()).collect::<Vec<_>>();
+    let first = running.get("/api/v1/messages?limit=2").await.json();
+    assert_eq!(ids(first.clone()), ["c", "b"]);
+    let before = &first[1]["place"];
+    assert_eq!(ids(running.get(&format!("/api/v1/messages?before={before}")).await.json()), ["a"]);
+    assert_eq!(ids(running.get("/api/v1/messages?q=GR%C3%9C%C3%9FE+b%40example").await.json()), ["b"]);
+    let page = running.get("/?q=%22%3E%3Cb%3E").await.text();
+    assert!(page.contains("value=\"&quot;&gt;&lt;b&gt;\"") && page.contains("None fits"), "{page}");
+    assert!(running.get("/?limit=2").await.text().contains(&format!("href=\"/?before={before}\"")));
+}
+
+/// Reads of a stream until it has said this.
+async fn hear(stream: &mut TcpStream, heard: &mut String, words: &str) {
+    while !heard.contains(words) {
+        let mut octets = [0; 4096];
+        let length = timeout(DEADLINE, stream.read(&mut octets)).await.expect(words).unwrap();
+        assert_ne!(length, 0, "it ended without {words}: {heard}");
+        heard.push_str(std::str::from_utf8(&octets[..length]).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_comes_is_told_and_nothing_is_missed_in_between() {
+    let running = Running::start().await;
+    let listen = async |fields: &str, path: &str| {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{fields}\r\n", running.address);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut heard = String::new();
+        hear(&mut stream, &mut heard, "retry: ").await;
+        assert!(heard.contains("content-type: text/event-stream\r\n"), "{heard}");
+        (stream, heard)
+    };
+    let (mut stream, mut heard) = listen("", "/api/v1/events").await;
+    running.post(&event("one"), MAIL).await;
+    hear(&mut stream, &mut heard, "\"id\":\"one\"").await;
+    let id = heard.split("id: ").nth(1).unwrap().split('\n').next().unwrap().to_owned();
+    drop(stream);
+
+    running.post(&event("two"), MAIL).await;
+    let (mut stream, mut heard) = listen(&format!("Last-Event-ID: {id}\r\n"), "/events").await;
+    hear(&mut stream, &mut heard, "\"id\":\"two\"").await;
+    assert!(!heard.contains("\"id\":\"one\""), "{heard}");
+    assert!(heard.contains("&lt;script&gt;") && !heard.contains("<script"), "{heard}");
+    let cleared = format!("DELETE /api/v1/messages HTTP/1.1\r\nHost: {}\r\n", running.address);
+    running.send(&cleared, b"").await;
+    hear(&mut stream, &mut heard, "event: reset").await;
+
+    let (mut stream, mut heard) = listen("", "/api/v1/events?q=nobody").await;
+    running.post(&event("three"), MAIL).await;
+    running.post(&event("four").replace("c@example.org", "nobody@example.org"), MAIL).await;
+    hear(&mut stream, &mut heard, "\"id\":\"four\"").await;
+    assert!(!heard.contains("\"id\":\"three\""), "{heard}");
+
+    let (mut stream, mut heard) = listen("", "/api/v1/events?after=another-process-17").await;
+    hear(&mut stream, &mut heard, "event: reset").await;
+}
+
+#[tokio::test]
+async fn who_watches_does_not_hold_up_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let inbox = Inbox::new(&Options::new(address));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(inbox.serve(listener, async { drop(stopped.await) }));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    hear(&mut stream, &mut String::new(), "retry: ").await;
+    stop.send(()).unwrap();
+    timeout(LIMITS.grace / 2, serving).await.expect("the end in time").unwrap();
 }

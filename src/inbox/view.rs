@@ -1,42 +1,53 @@
-//! A message as people and programs are shown it: JSON shapes, decoded text.
+//! Entries as programs are shown them: JSON shapes.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use mail_parser::{Message, MessageParser, MimeHeaders};
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::mail::Mail;
-
-/// Characters of text that are shown; the rest is in the raw message.
-const MAX_TEXT: usize = 64 * 1024;
+use super::content::Content;
+use super::entry::Entry;
+use crate::pipeline::account::{Account, Who};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Summary<'a> {
     id: &'a str,
+    /// Where a list goes on: `before`.
+    place: u64,
     time: &'a str,
     mail_from: &'a str,
     rcpt_to: &'a [String],
     subject: &'a str,
-    size: usize,
+    size: Option<usize>,
     route: Option<&'a str>,
+    /// What became of it, where the front-end tells.
+    outcome: Option<&'static str>,
+    /// The code of the reply.
+    code: Option<u16>,
     repeat: bool,
     deliveries: u32,
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn of(mail: &'a Mail) -> Self {
+    pub(super) fn of(entry: &'a Entry) -> Self {
+        let event = entry.event();
         Self {
-            id: &mail.id,
-            time: &mail.time,
-            mail_from: &mail.mail_from,
-            rcpt_to: &mail.rcpt_to,
-            subject: &mail.subject,
-            size: mail.raw.len(),
-            route: mail.event.get("route").map(String::as_str),
-            repeat: mail.repeat,
-            deliveries: mail.deliveries,
+            id: &entry.id,
+            place: entry.place,
+            time: &entry.time,
+            mail_from: &entry.sender,
+            rcpt_to: &entry.recipients,
+            subject: &entry.subject,
+            size: entry.size,
+            route: entry.route(),
+            outcome: event.map(|event| event.outcome.as_str()),
+            code: event.and_then(|event| event.code),
+            repeat: entry.repeat,
+            deliveries: entry.deliveries,
         }
     }
 }
@@ -47,10 +58,14 @@ impl<'a> Summary<'a> {
 pub(super) struct Whole<'a> {
     #[serde(flatten)]
     summary: Summary<'a>,
-    event: &'a BTreeMap<String, String>,
+    /// Attributes of the event that was posted.
+    event: Option<&'a BTreeMap<String, String>>,
+    /// Fields of the request that it was posted by.
     request: Vec<Field<'a>>,
+    /// How it came, and which way it went.
+    account: Option<Value>,
     #[serde(flatten)]
-    pub(super) content: &'a Content,
+    content: &'a Content,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,77 +75,73 @@ struct Field<'a> {
 }
 
 impl<'a> Whole<'a> {
-    pub(super) fn of(mail: &'a Mail, content: &'a Content) -> Self {
-        let request = mail.headers.iter().map(|(name, value)| Field { name, value }).collect();
-        Self { summary: Summary::of(mail), event: &mail.event, request, content }
-    }
-}
-
-/// What a parser makes of the octets.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Content {
-    /// Header fields in order, unfolded but not decoded.
-    pub(super) fields: Vec<HeaderField>,
-    /// The text, or the text of the HTML.
-    pub(super) text: String,
-    /// Whether there is more text.
-    pub(super) text_truncated: bool,
-    /// Parts that are files.
-    pub(super) attachments: Vec<Attachment>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct HeaderField {
-    pub(super) name: String,
-    pub(super) value: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Attachment {
-    pub(super) name: Option<String>,
-    pub(super) content_type: String,
-    pub(super) size: usize,
-}
-
-impl Content {
-    /// Reads a message. What is no message has no fields and no text.
-    pub(super) fn of(raw: &[u8]) -> Self {
-        let Some(message) = MessageParser::default().parse(raw) else { return Self::default() };
-        let text = message.body_text(0).unwrap_or_default();
-        let shown: String = text.chars().take(MAX_TEXT).collect();
+    pub(super) fn of(entry: &'a Entry, content: &'a Content) -> Self {
+        let mail = entry.mail.as_deref();
+        let headers = mail.map(|mail| mail.headers.as_slice()).unwrap_or_default();
         Self {
-            fields: fields(&message, raw),
-            text_truncated: shown.len() < text.len(),
-            text: shown,
-            attachments: message.attachments().map(attachment).collect(),
+            summary: Summary::of(entry),
+            event: mail.map(|mail| &mail.event),
+            request: headers.iter().map(|(name, value)| Field { name, value }).collect(),
+            account: entry.account().map(account),
+            content,
         }
     }
 }
 
-fn fields(message: &Message<'_>, raw: &[u8]) -> Vec<HeaderField> {
-    let text =
-        |from: u32, to: u32| String::from_utf8_lossy(raw.get(from as usize..to as usize).unwrap_or_default());
-    let fields = message.headers().iter().map(|header| HeaderField {
-        name: text(header.offset_field, header.offset_start)
-            .trim_end()
-            .trim_end_matches(':')
-            .trim()
-            .to_owned(),
-        value: text(header.offset_start, header.offset_end).replace("\r\n", "").trim().to_owned(),
+fn account(account: &Account) -> Value {
+    let recipients = account.recipients.iter().map(|recipient| {
+        let policies = recipient
+            .policies
+            .iter()
+            .map(|of| json!({ "policy": of.policy.to_string(), "block": of.block, "target": of.target }));
+        json!({
+            "original": recipient.original.to_string(),
+            "rewritten": recipient.rewritten.as_ref().map(ToString::to_string),
+            "route": recipient.route,
+            "rule": recipient.rule,
+            "why": recipient.why,
+            "policies": policies.collect::<Vec<_>>(),
+            "receipt": recipient.outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()),
+            "failure": recipient.outcome.as_ref().and_then(|outcome| outcome.as_ref().err()),
+        })
     });
-    fields.collect()
+    let delivery = account.delivery.as_ref().map(|delivery| {
+        let attempts = delivery
+            .attempts
+            .iter()
+            .map(|attempt| json!({ "tookMs": millis(attempt.took), "answer": attempt.answer }));
+        json!({
+            "kind": delivery.kind,
+            "target": delivery.target,
+            "attempts": attempts.collect::<Vec<_>>(),
+            "tookMs": millis(delivery.took),
+            "traceId": delivery.trace_id,
+        })
+    });
+    let transcript = account
+        .transcript
+        .iter()
+        .map(|line| json!({ "atMs": millis(line.at), "who": who(line.who), "text": line.text }));
+    json!({
+        "gateway": account.gateway,
+        "client": SocketAddr::new(account.client.address, account.client.port),
+        "clientName": account.client_name,
+        "tls": account.tls.as_ref().map(|tls| json!({ "version": tls.version, "cipher": tls.cipher })),
+        "recipients": recipients.collect::<Vec<_>>(),
+        "delivery": delivery,
+        "replies": account.replies,
+        "transcript": transcript.collect::<Vec<_>>(),
+    })
 }
 
-fn attachment(part: &mail_parser::MessagePart<'_>) -> Attachment {
-    let content_type = part.content_type().map(|of| match of.subtype() {
-        Some(subtype) => format!("{}/{subtype}", of.ctype()),
-        None => of.ctype().to_owned(),
-    });
-    Attachment {
-        name: part.attachment_name().map(str::to_owned),
-        content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
-        size: part.len(),
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn who(who: Who) -> &'static str {
+    match who {
+        Who::Client => "client",
+        Who::Server => "server",
+        Who::Note => "note",
     }
 }

@@ -50,7 +50,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("export", &["client", "metrics", "plan", "telemetry"]),
     ("admin", &["mail", "plan", "pipeline", "metrics", "telemetry"]),
     // The page of the dev command is served as the admin port is.
-    ("inbox", &["admin", "mail", "metrics", "telemetry"]),
+    ("inbox", &["admin", "mail", "pipeline", "metrics", "telemetry"]),
 ];
 
 /// These put everything together, so they may import all.

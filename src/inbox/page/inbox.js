@@ -1,43 +1,24 @@
 'use strict';
-// Times in the reader's own zone; the list anew every two seconds, while someone looks at it.
+// The page without this is whole; with it, times are the reader's own, the list lives, and there are keys.
 
-const PERIOD = 2000;
-const state = document.getElementById('state');
+import { follow } from './live.js';
+import { listen } from './keys.js';
 
-function localTimes(root) {
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const both = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+function tellTimes(root) {
+  const today = day.format(new Date());
   for (const time of root.querySelectorAll('time')) {
     const date = new Date(time.dateTime);
-    if (!Number.isNaN(date.valueOf())) {
-      time.title = time.dateTime;
-      time.textContent = date.toLocaleString();
-    }
+    if (Number.isNaN(date.valueOf())) continue;
+    const short = time.closest('.list') !== null;
+    time.title = time.dateTime;
+    time.textContent = short && day.format(date) === today ? clock.format(date) : both.format(date);
   }
 }
 
-async function refresh(main) {
-  const answer = await fetch('/', { cache: 'no-store' });
-  if (!answer.ok) throw new Error(answer.statusText);
-  const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('main');
-  if (fresh.dataset.live === main.dataset.live) return main;
-  localTimes(fresh);
-  main.replaceWith(fresh);
-  return fresh;
-}
-
-async function live(main) {
-  try {
-    if (!document.hidden) {
-      main = await refresh(main);
-      state.textContent = 'live';
-      state.className = 'up';
-    }
-  } catch {
-    state.textContent = 'Mailchute is not running';
-    state.className = 'down';
-  }
-  setTimeout(live, PERIOD, main);
-}
-
-const main = document.querySelector('main');
-localTimes(main);
-if (main.dataset.live) live(main);
+tellTimes(document);
+listen();
+follow(tellTimes);

@@ -1,0 +1,125 @@
+//! What comes shows at once, and nothing that the reader has is lost by it.
+
+use super::browser::Browser;
+use super::dev::{Dev, SENDER};
+use crate::support::client::Client;
+use crate::support::until::until_true;
+
+fn message(subject: &str) -> Vec<u8> {
+    format!("Subject: {subject}\r\n\r\nText.\r\n").into_bytes()
+}
+
+#[test]
+fn a_message_appears_in_a_page_that_is_open() {
+    let (dev, browser) = (Dev::start(), Browser::start());
+    browser.open(&dev.url("/"));
+    browser.wait("document.querySelector('#state').className === 'up'");
+    browser.value("window.same = true");
+    // The list begins with the first, without a load.
+    dev.send(&message("=?utf-8?q?Gr=C3=BC=C3=9Fe?="));
+    browser.wait("document.querySelector('#rows .subject a')?.textContent === 'Grüße'");
+    browser.value("document.querySelector('#rows a').focus(); window.row = document.activeElement");
+    for number in 0..30 {
+        dev.send(&message(&format!("number {number}")));
+    }
+    browser.wait("document.querySelectorAll('#rows tr').length === 31");
+    assert_eq!(browser.text("document.querySelector('#rows .subject a').textContent"), "number 29");
+    assert_eq!(browser.text("document.querySelector('#count').textContent"), "31");
+    assert!(browser.is("window.same && document.activeElement === window.row"), "focus is where it was");
+    browser.wait("document.querySelector('#news').textContent.length > 0");
+
+    // Whoever reads further down stays there.
+    browser.value("window.row.scrollIntoView(); getSelection().selectAllChildren(window.row)");
+    let top = "Math.round(window.row.getBoundingClientRect().top)";
+    let before = browser.text(top);
+    dev.send(&message("one more"));
+    browser.wait("document.querySelectorAll('#rows tr').length === 32");
+    // Windows scroll by whole pixels.
+    let moved = format!("Math.abs({top} - {before})");
+    until_true("the row is where it was", || browser.is(&format!("{moved} <= 1")));
+    assert_eq!(browser.text("String(getSelection())"), "Grüße");
+}
+
+#[test]
+fn the_next_message_can_be_had_from_the_one_that_was_the_newest() {
+    let (dev, browser) = (Dev::start(), Browser::start());
+    let first = dev.send(&message("first"));
+    browser.open(&dev.url(&format!("/messages/{first}?view=source")));
+    browser.wait("document.querySelector('#state').className === 'up'");
+    assert!(!browser.is("document.querySelector('a[rel=prev]')"));
+    dev.send(&message("second"));
+    dev.send(&message("third"));
+    browser.wait("document.querySelector('a[rel=prev]')");
+    browser.press("k");
+    browser
+        .wait("document.querySelector('h2')?.textContent === 'second' && document.querySelector('.source')");
+}
+
+#[test]
+fn what_was_refused_is_listed_with_its_reason() {
+    let (dev, browser) = (Dev::start(), Browser::start());
+    browser.open(&dev.url("/"));
+    browser.wait("document.querySelector('#state').className === 'up'");
+    let mut client = Client::greeted(dev.smtp);
+    client.expect(&format!("MAIL FROM:<{SENDER}> SIZE=99999999"), 552);
+    browser.wait("document.querySelector('#rows .badge')?.textContent === 'rejected 552'");
+    browser.click("#rows .subject a");
+    browser.wait("document.querySelector('.panel .reply')?.textContent.startsWith('552 5.3.4')");
+    assert!(browser.is("document.querySelector('.outcome').textContent.includes('rejected at MAIL')"));
+    assert!(!browser.is("document.querySelector('a[rel=enclosure]')"), "there is nothing to download");
+    browser.press("6");
+    browser.wait("document.querySelector('.lines')?.textContent.includes('SIZE=99999999')");
+    dev.send(&message("taken"));
+    browser.open(&dev.url("/?q=rejected"));
+    assert!(browser.is("document.querySelectorAll('#rows tr').length === 1"));
+}
+
+#[test]
+fn it_says_when_mailchute_has_gone_and_goes_on_with_the_next() {
+    let (mut dev, browser) = (Dev::start(), Browser::start());
+    dev.send(&message("before"));
+    browser.open(&dev.url("/"));
+    browser.wait("document.querySelector('#state').textContent === 'live'");
+    dev.kill();
+    browser.wait("document.querySelector('#state').textContent === 'Mailchute is not running'");
+    assert!(browser.is("document.querySelector('#rows a').textContent === 'before'"), "it can still be read");
+    dev.restart();
+    browser.wait("document.querySelector('#state').textContent === 'live'");
+    browser.wait("!document.querySelector('#rows')");
+    dev.send(&message("after"));
+    browser.wait("document.querySelector('#rows a')?.textContent === 'after'");
+}
+
+#[test]
+fn a_search_lives_too_and_all_can_be_cleared() {
+    let (dev, browser) = (Dev::start(), Browser::start());
+    dev.send(&message("apples"));
+    dev.send(&message("pears"));
+    browser.open(&dev.url("/?q=APPLES"));
+    browser.wait("document.querySelector('#state').className === 'up'");
+    let rows = "[...document.querySelectorAll('#rows a')].map((row) => row.textContent).join()";
+    assert_eq!(browser.text(rows), "apples");
+    dev.send(&message("more pears"));
+    dev.send(&message("more apples"));
+    browser.wait(&format!("{rows} === 'more apples,apples'"));
+    assert_eq!(browser.text("document.querySelector('#count').textContent"), "4");
+    browser.click("#clear");
+    browser.click("#clearing .grave");
+    browser.wait("document.querySelector('.empty')");
+    assert!(dev.list().is_empty());
+}
+
+#[test]
+fn all_of_it_can_be_read_without_scripts() {
+    let (dev, browser) = (Dev::start(), Browser::start());
+    let id = dev.send(&message("plain"));
+    browser.disable_scripts(true);
+    browser.open(&dev.url("/?q=plain"));
+    browser.click("#rows .subject a");
+    for view in ["html", "headers", "attachments", "delivery", "transcript", "source", "text"] {
+        browser.click(&format!(".tabs a[href$='view={view}']"));
+        browser.click(&format!(".tabs a[href='/messages/{id}?view={view}'][aria-current=page]"));
+    }
+    browser.click("a[rel=up]");
+    browser.click(&format!("tr[id='m-{id}']:target a"));
+}
