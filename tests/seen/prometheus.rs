@@ -1,8 +1,7 @@
 //! A real Prometheus in a folder of its own: what it scrapes is said when it is started.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +12,7 @@ use super::rule;
 use crate::support::get::get;
 use crate::support::manifests::free_port;
 use crate::support::program::Running;
-use crate::support::until::{PATIENCE, until_true};
+use crate::support::until::until_true;
 
 /// What is scraped, and what the operator of Prometheus would add to its series.
 pub(crate) struct Target {
@@ -98,14 +97,9 @@ impl Prometheus {
     }
 
     fn ask(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        // An answer of HTTP/1.0 is whole when the connection ends.
-        write!(stream, "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        let (_, body) = get(self.address, path).unwrap_or_else(|| panic!("no answer to {path}"));
+        serde_json::from_slice(&body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&body)))
     }
 }
 
