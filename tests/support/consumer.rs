@@ -175,7 +175,8 @@ impl Consumer {
         let at = |name: &str| info["state"][name].as_u64().unwrap();
         let (first, last) = (at("first_seq"), at("last_seq"));
         let mut get = |sequence| self.succeed("STREAM.MSG.GET.MAIL", &json!({"seq": sequence}));
-        (first..=last).map(|sequence| Taken::read(&get(sequence)["message"])).collect()
+        // An empty one begins at 0, which no message has.
+        (first.max(1)..=last).map(|sequence| Taken::read(&get(sequence)["message"])).collect()
     }
 
     /// Answers one message that is published on `subject` by `answer`.
