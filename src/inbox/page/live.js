@@ -12,6 +12,7 @@ let stream;
 let seen = document.body.dataset.seen;
 /** Rows that wait to be put in the list, and how many of them are new. */
 let waiting = [];
+let loading = false;
 let unheard = 0;
 
 function say(text, name) {
@@ -56,18 +57,24 @@ function look() {
   }
 }
 
-/** The page as it is now, in place of what is there; whoever has a row in focus keeps it. */
+/** The page as it is now, in place of what is there; what comes meanwhile waits. */
 async function reload() {
-  waiting = [];
+  loading = true;
   const answer = await fetch(location.pathname + location.search, { cache: 'no-store' }).catch(() => undefined);
   if (!answer?.ok) {
     setTimeout(reload, PAUSE);
     return;
   }
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
-  const focused = document.activeElement?.closest('tr')?.id;
-  const main = fresh.querySelector('main');
+  replace(fresh.querySelector('main'));
+  loading = false;
+  if (waiting.length > 0) put();
+}
+
+/** Whoever has a row in focus keeps it. */
+function replace(main) {
   tellTimes(main);
+  const focused = document.activeElement?.closest('tr')?.id;
   document.querySelector('main').replaceWith(main);
   if (focused) document.getElementById(focused)?.querySelector('a').focus();
   document.dispatchEvent(new Event('list'));
@@ -75,6 +82,7 @@ async function reload() {
 
 /** All that came since the last frame. */
 function put() {
+  if (loading) return;
   // Of each the last that was told, and no more than have a place.
   const came = [...new Map(waiting.map((told) => [told.id, told])).values()].slice(-(room() || Infinity));
   waiting = [];
@@ -119,6 +127,8 @@ function putOne(rows, id, place, html) {
   template.innerHTML = html;
   const row = template.content.firstElementChild;
   tellTimes(row);
+  // What only its own page shows has changed.
+  if (before?.isEqualNode(row)) return;
   const focused = before?.contains(document.activeElement);
   before?.remove();
   // The first that is older: nearly always the first of all.
