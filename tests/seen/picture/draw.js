@@ -229,7 +229,7 @@ const CALCULATED = {
 };
 
 function legend(panel, all) {
-  const {displayMode, placement, calcs = [], showLegend, sortBy, sortDesc} = panel.options.legend ?? {};
+  const {displayMode, calcs = [], showLegend, sortBy, sortDesc} = panel.options.legend ?? {};
   if (!showLegend) return [];
   const sign = (one) => element("i", {style: `background: ${colour(panel, one.name, all.indexOf(one))}`});
   if (panel.type === "state-timeline") {
@@ -241,7 +241,7 @@ function legend(panel, all) {
   if (displayMode === "list") {
     const told = (one) => calcs.map((calc) => `${CALCULATED[calc][0]}: ${format(panel)(CALCULATED[calc][1](one.points))}`);
     const words = all.map((one) => element("span", {}, sign(one), [one.name, ...told(one)].join("  ")));
-    return [element("div", {class: `legend list ${placement}`}, ...words)];
+    return [element("div", {class: "legend list"}, ...words)];
   }
   const head = element("tr", {}, ...["Name", ...calcs.map((calc) => CALCULATED[calc][0])].map((text) =>
     element("th", {}, text)));
@@ -249,7 +249,7 @@ function legend(panel, all) {
   const order = key ? [...all].sort((one, other) => (key(one.points) - key(other.points)) * (sortDesc ? -1 : 1)) : all;
   const rows = order.map((one) => element("tr", {}, element("td", {}, sign(one), one.name),
     ...calcs.map((calc) => element("td", {}, format(panel)(CALCULATED[calc][1](one.points))))));
-  return [element("div", {class: `legend ${placement}`}, element("table", {}, head, ...rows))];
+  return [element("div", {class: "legend"}, element("table", {}, head, ...rows))];
 }
 
 // What nobody could read in this panel.
@@ -280,10 +280,9 @@ function draw(panel, grid) {
   }
   const all = series(panel), found = faults(panel, all);
   const body = element("div", {class: "body"});
-  const beside = panel.options.legend?.placement === "right" ? "right" : "";
   const frame = element("div", {class: "frame"}, body, ...legend(panel, all));
   const head = element("h2", {title: panel.description}, panel.title);
-  const made = element("div", {class: `panel ${beside}`, style: place}, head, frame);
+  const made = element("div", {class: "panel", style: place}, head, frame);
   grid.append(made);
   if (head.scrollWidth > head.clientWidth) found.push("the title is cut off");
   const below = made.querySelector(".legend");
