@@ -30,7 +30,7 @@ use advice::{Manner, advice};
                         (5xx); 64 wrong command line; 65 authorities or a message that can't be used; 69 can't connect, \
                         no TLS, no answer in time; 71 a file can't be read; 75 come again (4xx); 76 no mail server, or \
                         one that does not offer what is asked for. Where recipients fare differently, the first of \
-                        76, 1, 75 counts."
+                        76, 1, 69, 75 counts."
 )]
 pub struct SendArgs {
     #[command(flatten)]
@@ -235,5 +235,16 @@ mod tests {
         assert_eq!(lines[1], "*** unavailable: no answer to EHLO in time");
         let lines = told(&Ok(Err(refused("MAIL", 530, "5.7.0 Authentication required"))), &["a@b.test"]);
         assert_eq!(lines[1], "*** refused at MAIL: 530 5.7.0 Authentication required");
+    #[test]
+    fn who_has_a_verdict_keeps_it_though_the_connection_breaks() {
+        let taken = Ok(Reply { code: 250, lines: vec!["2.0.0 Ok".to_owned()] });
+        let end = Ok(Ok(vec![taken, Err(Obstacle::Silence(Fault::Broken("the message")))]));
+        let lines = told(&end, &["a@b.test", "c@b.test"]);
+        assert_eq!(lines[0], "*** a@b.test: delivered: 250 2.0.0 Ok");
+        assert!(lines[1].starts_with("*** c@b.test: unavailable: the connection broke "), "{lines:?}");
+        assert_eq!(lines.last().unwrap(), "*** delivered to 1 of 2");
+        assert_eq!(verdict::exit(&end), Exit::Unavailable);
+    }
+
     }
 }
