@@ -90,6 +90,9 @@ fn envelope(arguments: &SendArgs, input: &mut dyn Read) -> Result<(Envelope, Opt
         Some(file) => (sendable(&octets_of(file, input)?, file)?, None),
         None => {
             let draft = Draft::new(&sender, &recipients, SystemTime::now());
+            if let Some(line) = lone_cr(arguments.text.as_bytes()) {
+                return Err(Failure::Usage(format!("--text: a CR stands alone in line {line}; take it out")));
+            }
             let mut octets = draft.written(&arguments.subject, &arguments.text);
             if let Some(size) = arguments.size {
                 filled(&mut octets, size)?;
@@ -121,9 +124,7 @@ fn octets_of(file: &Path, input: &mut dyn Read) -> Result<Vec<u8>, Failure> {
 
 /// The same with CRLF at the end of each line. A CR elsewhere is refused: no server is to be asked what it makes of it.
 fn sendable(octets: &[u8], file: &Path) -> Result<Vec<u8>, Failure> {
-    let alone = memchr_iter(b'\r', octets).find(|at| octets.get(at + 1) != Some(&b'\n'));
-    if let Some(at) = alone {
-        let line = memchr_iter(b'\n', &octets[..at]).count() + 1;
+    if let Some(line) = lone_cr(octets) {
         let file = file.display();
         return Err(Failure::Config(format!("{file}: a CR stands alone in line {line}; take it out")));
     }
@@ -134,6 +135,12 @@ fn sendable(octets: &[u8], file: &Path) -> Result<Vec<u8>, Failure> {
         lines.extend_from_slice(b"\r\n");
     }
     Ok(lines)
+}
+
+/// The line, from 1, of the first CR without LF.
+fn lone_cr(octets: &[u8]) -> Option<usize> {
+    let at = memchr_iter(b'\r', octets).find(|at| octets.get(at + 1) != Some(&b'\n'))?;
+    Some(memchr_iter(b'\n', &octets[..at]).count() + 1)
 }
 
 /// What became of each recipient, what to do about it, and of all of them at last.
@@ -229,13 +236,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_of_all_stands_last() {
-        let lines = told(&Err(Fault::Late("EHLO")), &["a@b.test", "c@b.test"]);
-        assert_eq!(lines.len(), 2);
-        assert_eq!(lines[1], "*** unavailable: no answer to EHLO in time");
-        let lines = told(&Ok(Err(refused("MAIL", 530, "5.7.0 Authentication required"))), &["a@b.test"]);
-        assert_eq!(lines[1], "*** refused at MAIL: 530 5.7.0 Authentication required");
-    #[test]
     fn who_has_a_verdict_keeps_it_though_the_connection_breaks() {
         let taken = Ok(Reply { code: 250, lines: vec!["2.0.0 Ok".to_owned()] });
         let end = Ok(Ok(vec![taken, Err(Obstacle::Silence(Fault::Broken("the message")))]));
@@ -246,5 +246,12 @@ mod tests {
         assert_eq!(verdict::exit(&end), Exit::Unavailable);
     }
 
+    #[test]
+    fn what_is_in_the_way_of_all_stands_last() {
+        let lines = told(&Err(Fault::Late("EHLO")), &["a@b.test", "c@b.test"]);
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1], "*** unavailable: no answer to EHLO in time");
+        let lines = told(&Ok(Err(refused("MAIL", 530, "5.7.0 Authentication required"))), &["a@b.test"]);
+        assert_eq!(lines[1], "*** refused at MAIL: 530 5.7.0 Authentication required");
     }
 }
