@@ -42,9 +42,13 @@ pub struct Account {
 }
 
 impl Account {
-    /// Octets of the message that it holds.
+    /// Octets that it holds, about: the message, and texts.
     pub fn octets(&self) -> usize {
-        self.delivery.as_ref().map_or(0, |delivery| delivery.prefix.len() + delivery.message.len())
+        let lines = self.transcript.iter().map(|line| size_of::<Line>() + line.text.len());
+        let replies = self.replies.iter().map(String::len);
+        let recipients = self.recipients.iter().map(RecipientAccount::octets);
+        let delivery = self.delivery.as_ref().map_or(0, DeliveryAccount::octets);
+        lines.chain(replies).chain(recipients).sum::<usize>() + delivery
     }
 }
 
@@ -68,6 +72,22 @@ pub struct RecipientAccount {
 }
 
 /// What a backend was handed, and what it said.
+impl RecipientAccount {
+    fn octets(&self) -> usize {
+        let why = self.why.iter().map(String::len).sum::<usize>();
+        let policies = self.policies.iter().map(|holding| size_of::<Holding>() + holding.target.len());
+        let (Ok(outcome) | Err(outcome)) = self.outcome.as_ref().unwrap_or(const { &Ok(String::new()) });
+        why + policies.sum::<usize>() + outcome.len()
+    }
+}
+
+impl DeliveryAccount {
+    fn octets(&self) -> usize {
+        let attempts = self.attempts.iter().map(|attempt| size_of::<Attempt>() + attempt.answer.len());
+        self.prefix.len() + self.message.len() + attempts.sum::<usize>()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct DeliveryAccount {
     /// `http`, `nats`, `smtp` or `lmtp`.

@@ -29,7 +29,7 @@ mod tests;
 const HELD: usize = 1024;
 /// Events that wait for who reads accounts.
 const WAITING: usize = 16_384;
-/// Octets of their messages; one message more may wait.
+/// Octets of their messages and texts; one account more may wait.
 const WAITING_OCTETS: usize = 256 << 20;
 /// Events that one reading gives.
 const MOST: usize = 256;
@@ -141,7 +141,7 @@ struct Inner {
 #[derive(Debug)]
 struct Subscriber {
     told: mpsc::Sender<Told>,
-    /// Octets of messages that wait to be read.
+    /// Octets of accounts that wait to be read.
     waiting: Arc<AtomicUsize>,
     /// Events that found no room since the last one that did.
     missed: AtomicU64,

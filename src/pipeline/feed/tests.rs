@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::*;
 use crate::mail::Client;
 use crate::mail::body::Message;
-use crate::pipeline::account::DeliveryAccount;
+use crate::pipeline::account::{DeliveryAccount, Line, Who};
 
 /// One that can be told from others by its size.
 fn event(size: usize) -> Report {
@@ -166,6 +166,27 @@ async fn what_its_reader_misses_is_counted() {
 #[tokio::test]
 async fn without_its_reader_nothing_is_built() {
     let (feed, accounts) = Feed::with_accounts();
+#[tokio::test]
+async fn what_waits_is_bounded_by_its_texts_too() {
+    let (feed, mut accounts) = Feed::with_accounts();
+    let text: Arc<str> = "x".repeat(WAITING_OCTETS / 8).into();
+    for _ in 0..10 {
+        feed.tell(|| {
+            let mut report = report(0);
+            let line = Line { at: Duration::ZERO, who: Who::Note, text: Arc::clone(&text) };
+            report.account.as_mut().unwrap().transcript.push(line);
+            report
+        });
+    }
+    drop(feed);
+    let mut told = 0;
+    while accounts.next().await.is_some() {
+        told += 1;
+    }
+    assert_eq!(told, 8);
+    assert_eq!(accounts.waiting.load(Ordering::Relaxed), 0);
+}
+
     assert!(feed.is_watched());
     drop(accounts);
     assert!(!feed.is_watched());
