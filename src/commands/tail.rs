@@ -96,7 +96,8 @@ pub(super) async fn run(arguments: TailArgs) -> Result<Exit, Failure> {
             Err(Unread::Protocol(problem)) => return said(&problem, Exit::Protocol),
         };
         if reading.missed > 0 {
-            said(&format!("{} transactions came too fast to be seen", reading.missed), Exit::Ok)?;
+            let why = "they came too fast, or while nothing was read";
+            said(&format!("{} transactions were missed: {why}", reading.missed), Exit::Ok)?;
         }
         for transaction in reading.transactions.iter().take(left) {
             let line = if arguments.json { transaction.to_string() } else { line(transaction) };

@@ -209,6 +209,8 @@ impl Session {
 
     /// A report that names nobody but the sender yet, and no reply.
     fn blank(&self, stage: Stage, sender: &ReversePath, outcome: MessageOutcome) -> Report {
+        } else {
+            self.door.feed.unseen();
         let event = Event {
             at: SystemTime::now(),
             stage,

@@ -228,8 +228,12 @@ impl Session {
             let begun = !transaction.body.is_empty();
             let of = || self.of(&transaction, &transaction.recipients, MessageOutcome::Abandoned);
             let report = self.door.feed.is_watched().then(|| Box::new(of()));
-            self.dropped =
-                transaction.route().map(|route| Dropped { route: Arc::clone(route), begun, id: None, report });
+            self.dropped = transaction.route().map(|route| Dropped {
+                route: Arc::clone(route),
+                begun,
+                id: None,
+                report,
+            });
         }
     }
 
@@ -240,9 +244,12 @@ impl Session {
         let outcome = outcome::label_of_ours(reply);
         self.door.metrics.message(route, outcome);
         tracing::info!(client = %self.peer.client.address, listener = &*self.door.listener, route, %reply, "message refused");
-        if let Some(mut report) = dropped.and_then(|dropped| dropped.report) {
-            (report.event.outcome, report.event.code) = (outcome, Some(reply.code()));
-            self.report(|_| report.now());
+        match dropped.and_then(|dropped| dropped.report) {
+            None => self.door.feed.unseen(),
+            Some(mut report) => {
+                report.event.outcome = outcome;
+                self.report(|_| report.now());
+            }
         }
     }
 
@@ -262,10 +269,9 @@ impl Session {
         self.door.metrics.message(&route, MessageOutcome::Abandoned);
         let id = id.map(tracing::field::display);
         tracing::info!(id, client = %self.peer.client.address, listener = &*self.door.listener, route = &*route, "message abandoned");
-        if let Some(report) = report {
-            // One that was complete has been given up just now, the others when they were dropped.
-            self.report(|_| if id.is_some() { report.now() } else { *report });
-        }
+        let Some(report) = report else { return self.door.feed.unseen() };
+        // One that was complete has been given up just now, the others when they were dropped.
+        self.report(|_| if id.is_some() { report.now() } else { *report });
     }
 
     /// What is on offer here and now.
@@ -363,8 +369,9 @@ impl Session {
         let permanent = refusal.reply.class() == Class::Permanent;
         let outcome = if permanent { RecipientOutcome::Refused } else { RecipientOutcome::Deferred };
         self.door.metrics.recipient(outcome, refusal.reason);
-        if let Some(asked) = asked {
-            self.refused_recipient(&asked, &refusal);
+        match asked {
+            None => self.door.feed.unseen(),
+            Some(asked) => self.refused_recipient(&asked, &refusal),
         }
         let Some(refused) = self.refused.as_mut().filter(|_| permanent) else {
             return Answer::Refuse(refusal.reply).into();
