@@ -1,7 +1,8 @@
 //! All that is known of a transaction, for people who watch it on the page of `dev`.
 //!
 //! Made only for a [feed with accounts](super::feed::Feed::with_accounts): no other front-end holds messages for
-//! longer than it has to, or shows them to anybody. Texts are for people; credentials stand in none of them.
+//! longer than it has to, or shows them to anybody. Texts are for people. No credentials of a client or of the
+//! configuration stand in them; but a message, and what a backend answers, is there as it came.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -71,7 +72,6 @@ pub struct RecipientAccount {
     pub outcome: Option<Result<String, String>>,
 }
 
-/// What a backend was handed, and what it said.
 impl RecipientAccount {
     fn octets(&self) -> usize {
         let why = self.why.iter().map(String::len).sum::<usize>();
@@ -88,6 +88,7 @@ impl DeliveryAccount {
     }
 }
 
+/// What a backend was handed, and what it said.
 #[derive(Debug, Clone)]
 pub struct DeliveryAccount {
     /// `http`, `nats`, `smtp` or `lmtp`.
