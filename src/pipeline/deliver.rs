@@ -59,12 +59,7 @@ impl Session {
         Some(Dropped { route, begun: true, id: Some(id), report })
     }
 
-    async fn settled(
-        &mut self,
-        transaction: &mut Transaction,
-        message: &Message,
-        moment: &Moment,
-    ) -> Answer {
+    async fn settled(&mut self, transaction: &mut Transaction, message: &Message, moment: &Moment) -> Answer {
         match self.prepare(transaction, message, moment) {
             Ok(prepared) => self.deliver(prepared, moment).await,
             Err(reply) => {

@@ -18,6 +18,7 @@ use crate::backend::{Delivery, Outcome};
 use crate::mail::{ForwardPath, Recipient, ReversePath};
 use crate::metrics::{MessageOutcome, RecipientReason};
 use crate::plan::Target;
+use crate::smtp::reply;
 use crate::smtp::{Heard, Part, Question, Reply, Verb};
 
 /// An event, and an account where those are wanted.
@@ -72,7 +73,9 @@ impl Session {
     /// We say something, in answer to this. Only a message has more than one reply.
     pub fn said(&mut self, verb: Verb, reply: &Reply) {
         let answers_message = verb == Verb::Message;
-        if !answers_message && self.pending.as_ref().is_some_and(|report| report.event.stage == Stage::Message) {
+        if !answers_message
+            && self.pending.as_ref().is_some_and(|report| report.event.stage == Stage::Message)
+        {
             self.settle();
         }
         self.say(reply);
@@ -119,9 +122,11 @@ impl Session {
     pub fn turned_down(&mut self, question: &Question, reply: &Reply) {
         match question {
             Question::Sender(sender) => self.refused_sender(&sender.reverse_path, reply),
-            // All that the engine has to say of a recipient is that it is one too many.
             Question::Recipient(recipient) => {
-                let refusal = Refusal::new(reply.clone(), RecipientReason::TooMany);
+                let too_many = *reply == reply::TOO_MANY_RECIPIENTS;
+                // What else the engine has to say of a recipient is that it comes out of order.
+                let reason = if too_many { RecipientReason::TooMany } else { RecipientReason::Syntax };
+                let refusal = Refusal::new(reply.clone(), reason);
                 self.refused_recipient(&recipient.forward_path, &refusal);
             }
             _ => {}
@@ -204,13 +209,13 @@ impl Session {
         self.settle();
         if self.door.feed.is_watched() {
             self.pending = Some(Box::new(make(self)));
+        } else {
+            self.door.feed.unseen();
         }
     }
 
     /// A report that names nobody but the sender yet, and no reply.
     fn blank(&self, stage: Stage, sender: &ReversePath, outcome: MessageOutcome) -> Report {
-        } else {
-            self.door.feed.unseen();
         let event = Event {
             at: SystemTime::now(),
             stage,
