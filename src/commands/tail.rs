@@ -33,7 +33,8 @@ const MAX_ANSWER: usize = 16 << 20;
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "In a cluster: kubectl -n NAMESPACE port-forward POD 9464, for one front-end. Of a filter that is given \
-                        several times any may match. Exit codes: 0 as many as --count were shown; 64 wrong command \
+                        several times any may match; of the recipients of a message the first 20 are named, and looked \
+                        at. Exit codes: 0 as many as --count were shown, or who reads them has gone; 64 wrong command \
                         line; 69 no front-end there, or it has ended; 76 what answers is no front-end, or shows no \
                         transactions."
 )]
