@@ -185,21 +185,19 @@ impl Lost {
             return Self::of(cause);
         }
         let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
-        let broken = error.source().is_some_and(|source| source.is::<io::Error>());
-        if ended || broken { Self::silent(error) } else { Self::Babel }
-    }
-
-    fn silent(why: impl ToString) -> Self {
-        Self::Silent(why.to_string())
+        let broken = error.source().and_then(|source| source.downcast_ref::<io::Error>()).is_some();
+        if ended || broken { Self::Silent(error.to_string()) } else { Self::Babel }
     }
 }
 
 async fn fetch(place: &Place, path: &str) -> Result<(StatusCode, Bytes), Lost> {
-    let stream = TcpStream::connect(place.address()).await.map_err(Lost::silent)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Lost::silent)?;
+    let stream =
+        TcpStream::connect(place.address()).await.map_err(|error| Lost::Silent(error.to_string()))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| Lost::of(&error))?;
     let driver = tokio::spawn(connection);
     let request = Request::get(path).header(HOST, place.to_string()).body(Empty::<Bytes>::new());
-    let answer = match sender.send_request(request.map_err(Lost::silent)?).await {
+    let answer = match sender.send_request(request.map_err(|error| Lost::Silent(error.to_string()))?).await {
         Ok(answer) => answer,
         Err(error) => {
             drop(sender);
