@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::settings::{Protocol, Target};
 use crate::client::http::{Post, Said, Version};
@@ -44,6 +44,15 @@ pub(super) struct Collector {
     metrics: ExportMetrics,
     /// Whether the last request failed, and that was said.
     failing: bool,
+}
+
+/// What is sent at once.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// As OTLP has it, neither packed nor framed.
+    pub(super) message: Vec<u8>,
+    /// Spans, log records or points in it.
+    pub(super) records: usize,
 }
 
 /// Why a request was not taken.
@@ -76,18 +85,18 @@ impl Collector {
         })
     }
 
-    /// Sends a request that holds so many records, again and again where that may help; then they are lost.
-    pub(super) async fn export(&mut self, request: &[u8], records: usize) {
-        let body = self.body(request);
+    /// Sends it, again and again where that may help; then its records are lost.
+    pub(super) async fn export(&mut self, request: &Request) {
+        let body = self.body(&request.message);
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
-            let (detail, asked) = match self.attempt(body.clone(), records).await {
+            let (detail, asked) = match self.attempt(body.clone(), request.records).await {
                 Ok(()) => return,
-                Err(Refusal::Final(detail)) => return self.give_up(&detail, records),
-                Err(Refusal::Later(detail, _)) if attempt == ATTEMPTS => {
-                    return self.give_up(&detail, records);
+                Err(Refusal::Later(detail, asked)) if attempt < ATTEMPTS => (detail, asked),
+                Err(Refusal::Final(detail) | Refusal::Later(detail, _)) => {
+                    self.tell(&detail);
+                    return self.lose(request.records);
                 }
-                Err(Refusal::Later(detail, asked)) => (detail, asked),
             };
             self.tell(&detail);
             sleep(asked.unwrap_or_else(|| pause.mul_f64(rand::random_range(0.5..1.0))).min(LONGEST_PAUSE))
@@ -96,13 +105,20 @@ impl Collector {
         }
     }
 
-    /// The same with one attempt: the process is about to end.
-    pub(super) async fn export_last(&mut self, request: &[u8], records: usize) {
-        if let Err(Refusal::Final(detail) | Refusal::Later(detail, _)) =
-            self.attempt(self.body(request), records).await
-        {
-            self.give_up(&detail, records);
+    /// The same with one attempt, which ends at `end`: the process is about to.
+    pub(super) async fn export_last(&mut self, request: &Request, end: Instant) {
+        let body = self.body(&request.message);
+        match timeout_at(end, self.attempt(body, request.records)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(Refusal::Final(detail) | Refusal::Later(detail, _))) => self.tell(&detail),
+            Err(_) => self.tell("no answer before the end"),
         }
+        self.lose(request.records);
+    }
+
+    /// Counts records that nobody will send.
+    pub(super) fn lose(&self, records: usize) {
+        self.metrics.lost.inc_by(records as u64);
     }
 
     async fn attempt(&mut self, body: Bytes, records: usize) -> Result<(), Refusal> {
@@ -130,11 +146,6 @@ impl Collector {
             tracing::debug!(signal = self.signal.as_str(), rejected, "the collector has rejected telemetry");
         }
         Ok(())
-    }
-
-    fn give_up(&mut self, detail: &str, records: usize) {
-        self.metrics.lost.inc_by(records as u64);
-        self.tell(detail);
     }
 
     /// Once, until it works again.
