@@ -52,11 +52,12 @@ enum Line {
 }
 
 impl Post {
-    /// Fails, in words, where certificates or names can't be used.
+    /// To a server at any address: who has named it runs us. Fails, in words, where certificates or names can't be
+    /// used.
     pub(crate) fn new(http: &plan::Http, version: Version) -> Result<Self, &'static str> {
         let authority = endpoint::host(http).parse().map_err(|_| "the host can't stand in a request")?;
         let scheme = if http.https { Scheme::HTTPS } else { Scheme::HTTP };
-        Ok(Self { connector: Connector::new(http)?, authority, scheme, version, line: None })
+        Ok(Self { connector: Connector::anywhere(http)?, authority, scheme, version, line: None })
     }
 
     /// Posts `body` and reads the answer, of at most `limit` octets, all by `deadline`. A kept connection may have
@@ -253,5 +254,12 @@ mod tests {
             assert_eq!(send(&mut post).await.unwrap_err().kind, Kind::Reset);
         };
         tokio::join!(server, client);
+    }
+
+    #[tokio::test]
+    async fn link_local_addresses_are_called_too() {
+        // Without a zone nothing leaves this machine.
+        let fault = send(&mut post("fe80::1", 4318)).await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Unreachable, "{fault:?}");
     }
 }
