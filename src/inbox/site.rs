@@ -44,6 +44,10 @@ const OCTETS: &str = "application/octet-stream";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// How the names of Services end, in a cluster as most are. No public name ends so: there is no top-level domain `svc`,
+/// and RFC 6762 keeps `local` out of the DNS.
+const SERVICES: [&str; 2] = [".svc", ".svc.cluster.local"];
+
 /// An answer that may go on for as long as somebody reads it.
 type Stream = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -81,7 +85,7 @@ impl Site {
         answer
     }
 
-    /// Whether host and target name this machine: by a loopback name or address, or by the bound address.
+    /// Whether host and target name this machine: by a loopback name or address, by the bound address, or as a Service.
     fn is_addressed(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
@@ -96,7 +100,9 @@ impl Site {
 
     fn is_ours(&self, host: &str) -> bool {
         let name = host.to_ascii_lowercase();
-        if name == "localhost" || name.ends_with(".localhost") {
+        let everywhere = self.bound.is_unspecified();
+        let is_service = || SERVICES.iter().any(|suffix| name.ends_with(suffix));
+        if name == "localhost" || name.ends_with(".localhost") || (everywhere && is_service()) {
             return true;
         }
         let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -105,9 +111,7 @@ impl Site {
             None => name.parse::<Ipv4Addr>().map(IpAddr::V4).ok(),
         };
         // Rebinding needs a name: where every address is bound, every address is ours.
-        address.is_some_and(|address| {
-            address.is_loopback() || address == self.bound || self.bound.is_unspecified()
-        })
+        address.is_some_and(|address| address.is_loopback() || address == self.bound || everywhere)
     }
 
     async fn route(&self, request: Request<Incoming>) -> Answer {
