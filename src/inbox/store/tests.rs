@@ -261,6 +261,17 @@ fn what_was_refused_has_an_entry_of_its_own_and_says_why() {
 }
 
 #[test]
+fn no_event_has_the_id_of_what_never_became_a_message() {
+    let store = Store::new(2, usize::MAX);
+    store.push(mail("early-2", "k", 1));
+    let rejected = store.tell(told(None, b""));
+    holds(&store, &[&rejected.id, "early-2"]);
+    assert!(store.find("early-2").is_some_and(|entry| entry.raw.is_some()));
+    store.push(mail("b", "l", 1));
+    holds(&store, &["b", &rejected.id]);
+}
+
+#[test]
 fn what_is_told_makes_room_as_well() {
     let store = Store::new(2, usize::MAX);
     for number in 1..=3 {
