@@ -204,21 +204,22 @@ impl Site {
     }
 
     async fn show(&self, id: &str, view: Option<View>) -> Answer {
+        // What comes while it is read is told to the page.
+        let revision = self.inbox.store.revision();
         match self.find(id).await {
-            Ok((entry, content)) => {
-                let beside = self.inbox.store.beside(entry.place);
-                page::message(&entry, &content, view, &beside)
-            }
-            Err(_) => page::missing(),
+            Ok((entry, content)) => page::message(&self.inbox, (&entry, revision), &content, view),
+            Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => page::missing(),
+            Err(_) => page::unreadable(id),
         }
     }
 
     async fn html(&self, id: &str) -> Answer {
         let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
         let raw = entry.raw.clone().unwrap_or_default();
-        let document = spawn_blocking(move || html::document(&raw)).await.ok().flatten();
-        let Some(document) = document else {
-            return problem(StatusCode::NOT_FOUND, "the message has no HTML");
+        let document = match aside(move || html::document(&raw)).await {
+            Ok(Some(document)) => document,
+            Ok(None) => return problem(StatusCode::NOT_FOUND, "the message has no HTML"),
+            Err(failure) => return failure,
         };
         let mut answer = answer::new(StatusCode::OK, page::HTML, document);
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(html::POLICY));
@@ -229,9 +230,10 @@ impl Site {
         let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
         let raw = entry.raw.clone().unwrap_or_default();
         let number = number.parse().unwrap_or(usize::MAX);
-        let file = spawn_blocking(move || File::of(&raw, number)).await.ok().flatten();
-        let Some(File { octets, disposition }) = file else {
-            return problem(StatusCode::NOT_FOUND, "the message has no such part");
+        let File { octets, disposition } = match aside(move || File::of(&raw, number)).await {
+            Ok(Some(file)) => file,
+            Ok(None) => return problem(StatusCode::NOT_FOUND, "the message has no such part"),
+            Err(failure) => return failure,
         };
         let mut answer = answer::new(StatusCode::OK, OCTETS, octets);
         answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);
@@ -249,15 +251,18 @@ impl Site {
         answer
     }
 
-    /// A message and what is in it. Reading a large one takes a while, so it is done aside.
+    /// A message and what is in it.
     async fn find(&self, id: &str) -> Result<(Arc<Entry>, Content), Answer> {
         let entry = self.inbox.store.find(id).ok_or_else(no_such_message)?;
         let raw = entry.raw.clone().unwrap_or_default();
-        match spawn_blocking(move || Content::of(&raw)).await {
-            Ok(content) => Ok((entry, content)),
-            Err(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the message can't be read")),
-        }
+        Ok((entry, aside(move || Content::of(&raw)).await?))
     }
+}
+
+/// Reading a large message takes a while, and what a sender wrote must not end more than its own request.
+async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Answer> {
+    let failed = |_| problem(StatusCode::INTERNAL_SERVER_ERROR, "the message can't be read");
+    spawn_blocking(read).await.map_err(failed)
 }
 
 fn whole(answer: Answer) -> Stream {

@@ -225,7 +225,12 @@ impl Held {
     }
 
     fn remove(&mut self, id: &str) -> Option<Arc<Entry>> {
-        let entry = self.entries.remove(&self.places.remove(id)?)?;
+        self.remove_at(*self.places.get(id)?)
+    }
+
+    fn remove_at(&mut self, place: u64) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(&place)?;
+        self.places.remove(&entry.id);
         self.changes.remove(&entry.revision);
         self.bytes -= entry.cost();
         if let Some(key) = entry.dedupe_key()
