@@ -100,12 +100,12 @@ fn storm(dev: &Dev, browser: &Browser) {
          window.longest = Math.max(window.longest, now - last); last = now; requestAnimationFrame(frame); }; \
          requestAnimationFrame(frame)",
     );
-    measured("a thousand in a page that is open", || {
-        let mut client = Client::greeted(dev.smtp);
-        for number in MESSAGES..MESSAGES + 1_000 {
-            client.send(SENDER, &["storm@example.org"], &message(number));
-        }
-        browser.wait("document.querySelector('#rows a').textContent === 'number 10999 of many'");
-    });
+    let mut client = Client::greeted(dev.smtp);
+    for number in MESSAGES..MESSAGES + 1_000 {
+        client.send(SENDER, &["storm@example.org"], &message(number));
+    }
+    let sent = Instant::now();
+    browser.wait("document.querySelector('#rows a').textContent === 'number 10999 of many'");
+    println!("the last of a thousand shows after {:.1?}", sent.elapsed());
     println!("its longest frame: {} ms", browser.text("Math.round(window.longest)"));
 }
