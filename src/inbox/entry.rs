@@ -23,7 +23,7 @@ pub struct Entry {
     pub recipients: Vec<String>,
     /// How many recipients there are besides.
     pub unnamed: usize,
-    /// The `Subject`, decoded (RFC 2047); empty where there is none.
+    /// The `Subject`, decoded (RFC 2047), its beginning where it is very long; empty where there is none.
     pub subject: String,
     /// Octets of the message, if it came so far.
     pub size: Option<usize>,

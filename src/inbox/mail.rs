@@ -10,6 +10,10 @@ use mail_parser::MessageParser;
 
 use super::event::{self, NotAnEvent};
 
+/// Characters of a subject. RFC 5322 §2.1.1 has no line of more than 998; decoded and unfolded, it could be all that a
+/// message has.
+const MAX_SUBJECT: usize = 1000;
+
 /// A message as the inbox got it.
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -21,7 +25,7 @@ pub struct Mail {
     pub mail_from: String,
     /// RCPT TOs, in order.
     pub rcpt_to: Vec<String>,
-    /// The `Subject`, decoded (RFC 2047); empty where there is none.
+    /// The `Subject`, decoded (RFC 2047), its beginning where it is very long; empty where there is none.
     pub subject: String,
     /// Every attribute of the event without `ce-`, decoded.
     pub event: BTreeMap<String, String>,
@@ -67,10 +71,17 @@ fn shown(name: &HeaderName, value: &[u8]) -> String {
     if name == AUTHORIZATION { "(withheld)".to_owned() } else { String::from_utf8_lossy(value).into_owned() }
 }
 
-/// The subject of a message, decoded.
+/// The subject of a message, decoded, as far as it stands in lists; its header fields have the whole.
 pub(super) fn subject(raw: &[u8]) -> String {
     let message = MessageParser::default().parse_headers(raw);
-    message.and_then(|message| message.subject().map(str::to_owned)).unwrap_or_default()
+    message.and_then(|message| message.subject().map(cut)).unwrap_or_default()
+}
+
+fn cut(subject: &str) -> String {
+    match subject.char_indices().nth(MAX_SUBJECT) {
+        Some((end, _)) => format!("{}…", &subject[..end]),
+        None => subject.to_owned(),
+    }
 }
 
 /// RFC 3339, to milliseconds.

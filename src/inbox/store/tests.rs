@@ -261,6 +261,14 @@ fn what_was_refused_has_an_entry_of_its_own_and_says_why() {
 }
 
 #[test]
+fn a_very_long_subject_is_cut() {
+    let store = Store::new(1, usize::MAX);
+    let message = format!("Subject: {}\r\n\r\n", "ü ".repeat(1_000_000));
+    let subject = &store.tell(told(Some(id(1)), message.as_bytes())).subject;
+    assert_eq!((subject.chars().count(), subject.ends_with('…')), (1001, true));
+}
+
+#[test]
 fn no_event_has_the_id_of_what_never_became_a_message() {
     let store = Store::new(2, usize::MAX);
     store.push(mail("early-2", "k", 1));
