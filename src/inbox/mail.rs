@@ -10,6 +10,9 @@ use mail_parser::MessageParser;
 
 use super::event::{self, NotAnEvent};
 
+/// Octets of a small allocation and of what leads to it, roughly.
+pub(super) const PIECE: usize = 50;
+
 /// Characters of a subject. RFC 5322 §2.1.1 has no line of more than 998; decoded and unfolded, it could be all that a
 /// message has.
 const MAX_SUBJECT: usize = 1000;
@@ -60,9 +63,11 @@ impl Mail {
 
     /// Octets that it holds beside the message, roughly.
     pub(super) fn cost(&self) -> usize {
-        let attributes: usize = self.event.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.subject.len() + 2 * attributes + headers
+        let field = |(name, value): (&String, &String)| 2 * PIECE + name.len() + value.len();
+        let attributes: usize = self.event.iter().map(field).sum();
+        let headers: usize = self.headers.iter().map(|(name, value)| field((name, value))).sum();
+        let recipients: usize = self.rcpt_to.iter().map(|recipient| PIECE + recipient.len()).sum();
+        self.id.len() + self.mail_from.len() + self.subject.len() + attributes + headers + recipients
     }
 }
 

@@ -73,7 +73,8 @@ const ARRIVALS: usize = 256;
 pub struct Options {
     /// Messages kept; the oldest go first.
     pub max_messages: usize,
-    /// Octets kept; the oldest go first. A message over it is not taken. What is still arriving comes on top.
+    /// Octets kept, of messages and of what is known of them; the oldest go first. A message over it is not taken. What is
+    /// still arriving, or is being read or sent, comes on top.
     pub max_bytes: usize,
     /// Where mail is to be sent, for the hint on the empty page.
     pub smtp: SocketAddr,

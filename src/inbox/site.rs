@@ -186,7 +186,7 @@ impl Site {
         }
         let limited = Limited::new(body, self.inbox.store.max_bytes());
         let raw: Bytes = match timeout(BODY_TIMEOUT, limited.collect()).await {
-            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Ok(body)) => owned(body.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 return problem(StatusCode::PAYLOAD_TOO_LARGE, "larger than the whole inbox");
             }
@@ -257,6 +257,13 @@ impl Site {
         let raw = entry.raw.clone().unwrap_or_default();
         Ok((entry, aside(move || Content::of(&raw)).await?))
     }
+}
+
+/// A body that came at once shares the connection's buffer, which would stay as long as the body does.
+fn owned(body: Bytes) -> Bytes {
+    /// What hyper reads at once, at most: `h1_max_buf_size`.
+    const BUFFER: usize = 8192 + 4096 * 100;
+    if body.len() < BUFFER { Bytes::copy_from_slice(&body) } else { body }
 }
 
 /// Reading a large message takes a while, and what a sender wrote must not end more than its own request.

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use super::*;
 use crate::mail::{Body, Client, ForwardPath, ReversePath, TransactionId};
 use crate::metrics::MessageOutcome;
-use crate::pipeline::account::{Account, DeliveryAccount};
+use crate::pipeline::account::{Account, Attempt, DeliveryAccount, RecipientAccount};
 use crate::pipeline::feed::{Event, Stage};
 
 fn mail(id: &str, key: &'static str, octets: usize) -> Mail {
@@ -258,6 +258,37 @@ fn what_was_refused_has_an_entry_of_its_own_and_says_why() {
     store.push(mail("a", "a", 1));
     let query = Query { words: Query::words("Rejected postmaster"), ..all() };
     assert_eq!(store.list(&query).entries.len(), 2);
+}
+
+#[test]
+fn what_is_known_of_a_message_takes_room_as_well() {
+    const LARGE: usize = 50_000;
+    let large = || "x".repeat(LARGE);
+    let told_with = |change: &dyn Fn(&mut Account)| {
+        let mut told = told(Some(id(1)), b"");
+        change(Arc::make_mut(&mut told.account));
+        told
+    };
+    let costs = |told: Told| Store::new(1, usize::MAX).tell(told).cost();
+    let plain = costs(told_with(&|_| {}));
+    let attempt = Attempt { took: Duration::ZERO, answer: large() };
+    let recipient = RecipientAccount {
+        original: ForwardPath::Postmaster,
+        rewritten: None,
+        route: None,
+        rule: None,
+        why: Vec::new(),
+        policies: Vec::new(),
+        outcome: Some(Err(large())),
+    };
+    for told in [
+        told_with(&|account| account.replies.push(large())),
+        told_with(&|account| account.recipients.push(recipient.clone())),
+        told_with(&|account| account.delivery.as_mut().unwrap().attempts.push(attempt.clone())),
+    ] {
+        let cost = costs(told);
+        assert!((LARGE..LARGE + 1000).contains(&(cost - plain)), "{plain} {cost}");
+    }
 }
 
 #[test]
