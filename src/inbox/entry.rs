@@ -25,7 +25,7 @@ pub struct Entry {
     pub unnamed: usize,
     /// The `Subject`, decoded (RFC 2047), its beginning where it is very long; empty where there is none.
     pub subject: String,
-    /// Octets of the message, if it came so far.
+    /// Octets of the message, if it came so far; it may have been refused then, and not be kept.
     pub size: Option<usize>,
     /// Its octets: as they were posted, or else as the backend was handed them.
     pub raw: Option<Bytes>,

@@ -243,7 +243,7 @@ impl Site {
     fn raw(&self, id: &str) -> Answer {
         let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
         let Some(raw) = entry.raw.clone() else {
-            return problem(StatusCode::NOT_FOUND, "no message came with this transaction");
+            return problem(StatusCode::NOT_FOUND, "no message is kept of this transaction");
         };
         let mut answer = answer::new(StatusCode::OK, MESSAGE, raw);
         let disposition = part::disposition(&format!("{id}.eml"));

@@ -184,7 +184,7 @@ pub(super) fn badges(main: &mut String, entry: &Entry) -> fmt::Result {
 pub(super) fn subject(entry: &Entry) -> &str {
     match entry.subject.trim() {
         "" if entry.raw.is_some() => "(no subject)",
-        "" => entry.reply().unwrap_or("(no message came)"),
+        "" => entry.reply().unwrap_or("(no message)"),
         _ => &entry.subject,
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn attachments(main: &mut String, entry: &Entry, content: &Content) -
 
 pub(super) fn source(main: &mut String, entry: &Entry) -> fmt::Result {
     let Some(raw) = &entry.raw else {
-        main.push_str("<p class=\"quiet\">No message came with this transaction.</p>\n");
+        main.push_str("<p class=\"quiet\">No message is kept of this transaction: none came, or no backend was handed it.</p>\n");
         return Ok(());
     };
     let shown = String::from_utf8_lossy(&raw[..raw.len().min(MAX_SOURCE)]);
