@@ -63,16 +63,16 @@ fn the_oldest_go_when_there_are_too_many() {
 
 #[test]
 fn the_oldest_go_when_they_are_too_large() {
-    let store = Store::new(100, 12_000);
+    let store = Store::new(100, 120_000);
     for id in ["a", "b", "c"] {
-        store.push(mail(id, id, 4_500));
+        store.push(mail(id, id, 45_000));
     }
     holds(&store, &["c", "b"]);
-    store.push(mail("d", "d", 12_000));
+    store.push(mail("d", "d", 120_000));
     holds(&store, &["d"]);
     store.push(mail("e", "e", 1));
     holds(&store, &["e"]);
-    store.push(mail("f", "f", 9_000));
+    store.push(mail("f", "f", 90_000));
     holds(&store, &["f", "e"]);
 }
 
