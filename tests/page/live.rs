@@ -75,11 +75,13 @@ fn what_comes_while_nobody_looks_is_there_after() {
     browser.wait("document.querySelector('a[rel=prev]')");
 }
 
-/// Holds the next answer that the page asks for, after it has come, until `release()`.
+/// Holds the next answer that the page asks for, after it has come, until `release()`; and counts the messages of which all
+/// is told.
 const HOLD: &str = "window.asked = 0; const ask = window.fetch; window.fetch = async (...what) => { \
                     const answer = await ask(...what); window.asked += 1; \
                     if (window.asked === 1) await new Promise((done) => { window.release = done; }); return answer; }; \
-                    window.heard = 0; new EventSource('/events').onmessage = () => { window.heard += 1; }";
+                    window.heard = 0; new EventSource('/api/v1/events').onmessage = ({ data }) => { \
+                    window.heard += Number(JSON.parse(data).message.outcome !== null); }";
 
 #[test]
 fn what_comes_while_the_list_is_fetched_anew_is_there_after() {
@@ -94,6 +96,8 @@ fn what_comes_while_the_list_is_fetched_anew_is_there_after() {
     browser.wait("window.release");
     dev.send(&message("meanwhile"));
     browser.wait("window.heard > 0");
+    // It would be in the list by now, did the list not wait.
+    browser.value("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))");
     browser.value("window.release()");
     browser.wait("document.querySelector('#rows a')?.textContent === 'meanwhile'");
     assert!(browser.is("document.querySelectorAll('#rows tr').length === 1"));
