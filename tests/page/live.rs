@@ -97,7 +97,9 @@ fn what_comes_while_the_list_is_fetched_anew_is_there_after() {
     dev.send(&message("meanwhile"));
     browser.wait("window.heard > 0");
     // It would be in the list by now, did the list not wait.
-    browser.value("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))");
+    browser.value(
+        "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))",
+    );
     browser.value("window.release()");
     browser.wait("document.querySelector('#rows a')?.textContent === 'meanwhile'");
     assert!(browser.is("document.querySelectorAll('#rows tr').length === 1"));
