@@ -75,13 +75,14 @@ fn what_comes_while_nobody_looks_is_there_after() {
     browser.wait("document.querySelector('a[rel=prev]')");
 }
 
-/// Holds the next answer that the page asks for, after it has come, until `release()`; and counts the messages of which all
-/// is told.
+/// Holds the next answer that the page asks for, after it has come, until `release()`.
 const HOLD: &str = "window.asked = 0; const ask = window.fetch; window.fetch = async (...what) => { \
                     const answer = await ask(...what); window.asked += 1; \
-                    if (window.asked === 1) await new Promise((done) => { window.release = done; }); return answer; }; \
-                    window.heard = 0; new EventSource('/api/v1/events').onmessage = ({ data }) => { \
-                    window.heard += Number(JSON.parse(data).message.outcome !== null); }";
+                    if (window.asked === 1) await new Promise((done) => { window.release = done; }); return answer; }";
+/// Counts messages of which all is told, from when it listens.
+const LISTEN: &str = "window.heard = 0; const all = new EventSource('/api/v1/events'); \
+                      all.onopen = () => { window.listening = true; }; all.onmessage = ({ data }) => { \
+                      window.heard += Number(JSON.parse(data).message.outcome !== null); }";
 
 #[test]
 fn what_comes_while_the_list_is_fetched_anew_is_there_after() {
@@ -94,6 +95,8 @@ fn what_comes_while_the_list_is_fetched_anew_is_there_after() {
     dev.restart();
     // The list without it is on its way.
     browser.wait("window.release");
+    browser.value(LISTEN);
+    browser.wait("window.listening");
     dev.send(&message("meanwhile"));
     browser.wait("window.heard > 0");
     // It would be in the list by now, did the list not wait.
@@ -117,6 +120,8 @@ fn a_message_that_has_gone_stays_and_is_asked_for_once() {
     dev.kill();
     dev.restart();
     browser.wait("window.release");
+    browser.value(LISTEN);
+    browser.wait("window.listening");
     browser.value("window.release()");
     for number in 1..=5 {
         dev.send(&message("other"));
