@@ -22,17 +22,20 @@
 //! `q` are words that all stand in sender, recipients or subject, or are the outcome; `before` is the `place` of a message, `after` the
 //! id of an event.
 
-mod content;
+mod bodies;
+pub(crate) mod content;
 mod entry;
 mod event;
 mod events;
-mod html;
+mod field;
+pub(crate) mod html;
 mod mail;
 mod page;
 mod part;
 mod query;
 mod site;
 mod store;
+pub(crate) mod structure;
 mod view;
 
 use std::future::Future;
