@@ -1,4 +1,4 @@
-//! Typed arguments, and the only reader of the environment.
+//! Typed arguments, and what reads the environment; OpenTelemetry's SDK reads its sampler and its limits of spans itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 //! | parameter | what |
 //! | --- | --- |
 //! | `after` | the `next` of the last answer; without it, what comes from now on |
-//! | `recipient`, `sender` | an address, or `@` and a domain; `<>` is the null reverse-path |
+//! | `recipient`, `sender` | an address, or `@` and a domain; `<>` is the null reverse-path; of recipients the first 20 count |
 //! | `client` | an address, or a network such as `192.0.2.0/24` |
 //! | `outcome` | `delivered`, `partial`, `deferred`, `refused`, `rejected`, `abandoned` |
 //! | `addresses=whole` | addresses as they are; else of each local part the first character alone |

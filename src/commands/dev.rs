@@ -1,6 +1,7 @@
 //! `mailchute dev`: all of it in one process, with an inbox to look at.
 
-use std::io::Write as _;
+mod terminal;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use crate::inbox::{self, Entry, Inbox};
 use crate::metrics::Metrics;
 use crate::pipeline::feed::Feed;
 use crate::source;
+
+use terminal::Terminal;
 
 /// The manifests that are used when there are none of one's own.
 const BUILT_IN: &str = include_str!("dev.yaml");
@@ -57,8 +60,11 @@ pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failur
         ),
     ];
     let example = arguments.manifests.is_none().then_some("anyone@example.org");
-    announce(&smtp, &urls, example);
-    let printing = tokio::spawn(print(arrivals));
+    let terminal = Terminal::open();
+    let (mut terminal, silence) =
+        terminal.map_err(|source| Failure::System { what: "can't start a thread".into(), source })?;
+    terminal.say(ready(&smtp, &urls, example));
+    let printing = tokio::spawn(print(arrivals, terminal));
     let source = manifests.map_or(Following::Nothing, Following::Manifests);
     front_end.serve(source, stopped, &bounds).await;
     drop(stop);
@@ -67,6 +73,9 @@ pub(super) async fn run(arguments: Dev, metrics: Metrics) -> Result<Exit, Failur
     }
     following.abort();
     printing.abort();
+    // It has the terminal.
+    drop(printing.await);
+    silence.fall().await;
     Ok(Exit::Ok)
 }
 
@@ -101,7 +110,7 @@ fn built_in(smtp: SocketAddr, page: &str) -> Result<Config, Failure> {
 }
 
 /// `example` is a recipient who is taken for sure, if there is one.
-fn announce(smtp: &[(Arc<str>, SocketAddr)], (page, admin): &(String, String), example: Option<&str>) {
+fn ready(smtp: &[(Arc<str>, SocketAddr)], (page, admin): &(String, String), example: Option<&str>) -> String {
     let mut text = "Mailchute is ready.\n\n".to_owned();
     for (listener, address) in smtp {
         let hint = match example {
@@ -112,21 +121,15 @@ fn announce(smtp: &[(Arc<str>, SocketAddr)], (page, admin): &(String, String), e
     }
     text.push_str(&format!("  read it at    {page}/\n  metrics at    {admin}/metrics\n\n"));
     text.push_str("Each message is listed here as it comes, or is refused. Stop with Ctrl-C.\n");
-    say(&text);
-}
-
-/// Whoever stops reading what we say still gets the mail.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    text
 }
 
 /// A line per message.
-async fn print(mut arrivals: broadcast::Receiver<Arc<Entry>>) {
+async fn print(mut arrivals: broadcast::Receiver<Arc<Entry>>, mut terminal: Terminal) {
     loop {
         match arrivals.recv().await {
-            Ok(entry) => say(&line(&entry)),
-            Err(RecvError::Lagged(missed)) => say(&format!("({missed} messages came too fast to list)\n")),
+            Ok(entry) => terminal.say(line(&entry)),
+            Err(RecvError::Lagged(missed)) => terminal.skip(missed),
             Err(RecvError::Closed) => return,
         }
     }
@@ -142,14 +145,18 @@ fn line(entry: &Entry) -> String {
     if unnamed > 0 {
         to.push_str(&format!(" and {unnamed} more"));
     }
-    let (from, to) = (printable(&entry.sender), printable(&to));
-    let mut line = format!("{}  {from} → {to}", entry.time);
+    let [time, from, to] = [&entry.time, &entry.sender, &to].map(|text| printable(text));
+    let mut line = format!("{time}  {from} → {to}");
     if let Some(what) = entry.refusal() {
         line.push_str(&format!("  {}", printable(&what)));
     }
-    if let Some(octets) = entry.size {
+    // Of what was refused after its data the size alone is known.
+    if entry.raw.is_some() {
         let subject = if entry.subject.is_empty() { "(no subject)" } else { &entry.subject };
-        line.push_str(&format!("  “{}”  {octets} octets", printable(subject)));
+        line.push_str(&format!("  “{}”", printable(subject)));
+    }
+    if let Some(octets) = entry.size {
+        line.push_str(&format!("  {octets} octets"));
     }
     line.push('\n');
     line

@@ -87,12 +87,13 @@ impl Draft {
 }
 
 /// Adds lines until a message, which ends by CRLF, has as many octets as are asked for. One that has more
-/// stays as it is.
+/// stays as it is. No line has one octet: that goes to the end of the last line that is not empty, as a header may be.
 pub(super) fn fill(message: &mut Vec<u8>, size: usize) {
     let mut missing = size.saturating_sub(message.len());
     message.reserve_exact(missing);
     if missing == 1 {
-        message.insert(message.len().saturating_sub(2), b'.');
+        let (end, octet) = if message.ends_with(b"\r\n\r\n") { (4, b' ') } else { (2, b'.') };
+        message.insert(message.len().saturating_sub(end), octet);
         return;
     }
     while missing > 0 {
@@ -152,6 +153,16 @@ mod tests {
         let long = subject_of(&"ü".repeat(50));
         assert_eq!(long.split("\r\n ").count(), 3);
         assert!(long.split("\r\n ").all(|word| word.len() <= 75), "{long}");
+    }
+
+    #[test]
+    fn a_message_without_text_keeps_the_end_of_its_header() {
+        for size in 0..100 {
+            let mut message = b"Subject: x\r\n\r\n".to_vec();
+            fill(&mut message, size);
+            let text = String::from_utf8(message).unwrap();
+            assert!(text.starts_with("Subject: x\r\n\r\n") || text == "Subject: x \r\n\r\n", "{text:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file per subcommand, and how they end.
 
 use std::io;
+use std::time::Duration;
 
 use crate::cli::{self, Cli, Command};
 use crate::export::{Export, ExportError, Work};
@@ -109,6 +110,9 @@ impl Failure {
     }
 }
 
+/// For what blocks a thread when a command has ended, such as a name that is being looked up.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Runs a command to its end.
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
     let quiet = matches!(cli.command, Command::Dev(_));
@@ -136,7 +140,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
 
 fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime
-        .map_err(|source| Failure::System { what: "can't start the runtime".into(), source })?
-        .block_on(work)
+    let runtime =
+        runtime.map_err(|source| Failure::System { what: "can't start the runtime".into(), source })?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(LINGER);
+    ended
 }

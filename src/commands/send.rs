@@ -30,7 +30,7 @@ use advice::{Manner, advice};
                         (5xx); 64 wrong command line; 65 authorities or a message that can't be used; 69 can't connect, \
                         no TLS, no answer in time; 71 a file can't be read; 75 come again (4xx); 76 no mail server, or \
                         one that does not offer what is asked for. Where recipients fare differently, the first of \
-                        76, 1, 75 counts."
+                        76, 1, 69, 75 counts."
 )]
 pub struct SendArgs {
     #[command(flatten)]
@@ -90,6 +90,9 @@ fn envelope(arguments: &SendArgs, input: &mut dyn Read) -> Result<(Envelope, Opt
         Some(file) => (sendable(&octets_of(file, input)?, file)?, None),
         None => {
             let draft = Draft::new(&sender, &recipients, SystemTime::now());
+            if let Some(line) = lone_cr(arguments.text.as_bytes()) {
+                return Err(Failure::Usage(format!("--text: a CR stands alone in line {line}; take it out")));
+            }
             let mut octets = draft.written(&arguments.subject, &arguments.text);
             if let Some(size) = arguments.size {
                 filled(&mut octets, size)?;
@@ -121,9 +124,7 @@ fn octets_of(file: &Path, input: &mut dyn Read) -> Result<Vec<u8>, Failure> {
 
 /// The same with CRLF at the end of each line. A CR elsewhere is refused: no server is to be asked what it makes of it.
 fn sendable(octets: &[u8], file: &Path) -> Result<Vec<u8>, Failure> {
-    let alone = memchr_iter(b'\r', octets).find(|at| octets.get(at + 1) != Some(&b'\n'));
-    if let Some(at) = alone {
-        let line = memchr_iter(b'\n', &octets[..at]).count() + 1;
+    if let Some(line) = lone_cr(octets) {
         let file = file.display();
         return Err(Failure::Config(format!("{file}: a CR stands alone in line {line}; take it out")));
     }
@@ -134,6 +135,12 @@ fn sendable(octets: &[u8], file: &Path) -> Result<Vec<u8>, Failure> {
         lines.extend_from_slice(b"\r\n");
     }
     Ok(lines)
+}
+
+/// The line, from 1, of the first CR without LF.
+fn lone_cr(octets: &[u8]) -> Option<usize> {
+    let at = memchr_iter(b'\r', octets).find(|at| octets.get(at + 1) != Some(&b'\n'))?;
+    Some(memchr_iter(b'\n', &octets[..at]).count() + 1)
 }
 
 /// What became of each recipient, what to do about it, and of all of them at last.
@@ -226,6 +233,17 @@ mod tests {
         assert_eq!(told(&Ok(Ok(vec![taken()])), &["a@b.test"]).last().unwrap(), "*** delivered");
         let lines = told(&Ok(Ok(vec![gone()])), &["a@b.test"]);
         assert_eq!(lines.last().unwrap(), "*** refused at RCPT: 550 5.1.1 No such recipient here");
+    }
+
+    #[test]
+    fn who_has_a_verdict_keeps_it_though_the_connection_breaks() {
+        let taken = Ok(Reply { code: 250, lines: vec!["2.0.0 Ok".to_owned()] });
+        let end = Ok(Ok(vec![taken, Err(Obstacle::Silence(Fault::Broken("the message")))]));
+        let lines = told(&end, &["a@b.test", "c@b.test"]);
+        assert_eq!(lines[0], "*** a@b.test: delivered: 250 2.0.0 Ok");
+        assert!(lines[1].starts_with("*** c@b.test: unavailable: the connection broke "), "{lines:?}");
+        assert_eq!(lines.last().unwrap(), "*** delivered to 1 of 2");
+        assert_eq!(verdict::exit(&end), Exit::Unavailable);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It reads the admin port, from the pod itself or through `kubectl port-forward`; what is not asked for does not leave
 //! the front-end, see `admin::view`.
 
+use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -33,7 +34,8 @@ const MAX_ANSWER: usize = 16 << 20;
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "In a cluster: kubectl -n NAMESPACE port-forward POD 9464, for one front-end. Of a filter that is given \
-                        several times any may match. Exit codes: 0 as many as --count were shown; 64 wrong command \
+                        several times any may match; of the recipients of a message the first 20 are named, and looked \
+                        at. Exit codes: 0 as many as --count were shown, or who reads them has gone; 64 wrong command \
                         line; 69 no front-end there, or it has ended; 76 what answers is no front-end, or shows no \
                         transactions."
 )]
@@ -96,17 +98,31 @@ pub(super) async fn run(arguments: TailArgs) -> Result<Exit, Failure> {
             Err(Unread::Protocol(problem)) => return said(&problem, Exit::Protocol),
         };
         if reading.missed > 0 {
-            said(&format!("{} transactions came too fast to be seen", reading.missed), Exit::Ok)?;
+            let why = "they came too fast, or while nothing was read";
+            said(&format!("{} transactions were missed: {why}", reading.missed), Exit::Ok)?;
         }
-        for transaction in reading.transactions.iter().take(left) {
-            let line = if arguments.json { transaction.to_string() } else { line(transaction) };
-            writeln!(out, "{line}")?;
+        let shown = reading.transactions.iter().take(left);
+        match show(&mut out, shown, arguments.json) {
+            // Who reads has seen enough, as `head` has.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
         }
-        out.flush()?;
         left = left.saturating_sub(reading.transactions.len());
         after = Some(reading.next);
     }
     Ok(Exit::Ok)
+}
+
+fn show<'a>(
+    out: &mut impl Write,
+    transactions: impl Iterator<Item = &'a Value>,
+    json: bool,
+) -> io::Result<()> {
+    for transaction in transactions {
+        let line = if json { transaction.to_string() } else { line(transaction) };
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
 }
 
 /// What is no transaction goes to standard error.
@@ -140,26 +156,61 @@ async fn read(place: &Place, path: &str) -> Result<Reading, Unread> {
         Unread::Unavailable(format!("{place}: {why}; {how}"))
     };
     let answer = timeout(PATIENCE, fetch(place, path)).await.map_err(|_| unavailable("no answer in time"))?;
-    let (status, body) = answer.map_err(|problem| unavailable(&problem))?;
+    let no_front_end = || Unread::Protocol(format!("{place}: what answers is no front-end"));
+    let (status, body) = answer.map_err(|lost| match lost {
+        Lost::Silent(problem) => unavailable(&problem),
+        Lost::Babel => no_front_end(),
+    })?;
     let words = || shown(String::from_utf8_lossy(&body).trim());
     match status {
-        StatusCode::OK => serde_json::from_slice(&body)
-            .map_err(|_| Unread::Protocol(format!("{place}: what answers is no front-end"))),
+        StatusCode::OK => serde_json::from_slice(&body).map_err(|_| no_front_end()),
         StatusCode::BAD_REQUEST => Err(Unread::Asked(words())),
         StatusCode::FORBIDDEN => Err(Unread::Protocol(format!("{place}: {}", words()))),
         _ => Err(Unread::Protocol(format!("{place}: what answers is no front-end that shows transactions"))),
     }
 }
 
-async fn fetch(place: &Place, path: &str) -> Result<(StatusCode, Bytes), String> {
-    let stream = TcpStream::connect(place.address()).await.map_err(|error| error.to_string())?;
+/// Why there is no answer.
+enum Lost {
+    /// The connection does not come about, or ends.
+    Silent(String),
+    /// What answers does not speak HTTP, or has too much to say.
+    Babel,
+}
+
+impl Lost {
+    fn of(error: &hyper::Error) -> Self {
+        // A request is called off because of what was read before it was written.
+        if let Some(cause) = error.source().and_then(|source| source.downcast_ref()) {
+            return Self::of(cause);
+        }
+        let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        let broken = error.source().and_then(|source| source.downcast_ref::<io::Error>()).is_some();
+        if ended || broken { Self::Silent(error.to_string()) } else { Self::Babel }
+    }
+}
+
+async fn fetch(place: &Place, path: &str) -> Result<(StatusCode, Bytes), Lost> {
+    let stream =
+        TcpStream::connect(place.address()).await.map_err(|error| Lost::Silent(error.to_string()))?;
     let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| Lost::of(&error))?;
     let driver = tokio::spawn(connection);
     let request = Request::get(path).header(HOST, place.to_string()).body(Empty::<Bytes>::new());
-    let answer = sender.send_request(request.map_err(|error| error.to_string())?).await;
-    let (head, body) = answer.map_err(|error| error.to_string())?.into_parts();
-    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
+    let answer = match sender.send_request(request.map_err(|error| Lost::Silent(error.to_string()))?).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            drop(sender);
+            // Who drives the connection knows best why it ended.
+            let of_connection = driver.await.ok().and_then(Result::err);
+            return Err(Lost::of(of_connection.as_ref().unwrap_or(&error)));
+        }
+    };
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, MAX_ANSWER)
+        .collect()
+        .await
+        .map_err(|error| error.downcast_ref().map_or(Lost::Babel, Lost::of))?;
     driver.abort();
     Ok((head.status, body.to_bytes()))
 }

@@ -30,8 +30,7 @@ pub(super) fn hindrance(end: &End) -> Option<Hindrance<'_>> {
 /// How the process ends. Where recipients fare differently, the gravest counts.
 pub(super) fn exit(end: &End) -> Exit {
     match end {
-        Err(Fault::NotSmtp(_)) => Exit::Protocol,
-        Err(_) => Exit::Unavailable,
+        Err(fault) => exit_of_fault(fault),
         Ok(Err(obstacle)) => exit_of(obstacle),
         Ok(Ok(answers)) => {
             let exits = answers.iter().filter_map(|answer| answer.as_ref().err()).map(exit_of);
@@ -40,25 +39,35 @@ pub(super) fn exit(end: &End) -> Exit {
     }
 }
 
+fn exit_of_fault(fault: &Fault) -> Exit {
+    match fault {
+        Fault::NotSmtp(_) => Exit::Protocol,
+        _ => Exit::Unavailable,
+    }
+}
+
 fn exit_of(obstacle: &Obstacle) -> Exit {
     match obstacle {
         Obstacle::Refused { reply, .. } if reply.code < 500 => Exit::Temporary,
         Obstacle::Refused { .. } => Exit::Failure,
         Obstacle::Unexpected { .. } | Obstacle::NotOffered(_) => Exit::Protocol,
+        Obstacle::Silence(fault) => exit_of_fault(fault),
     }
 }
 
 fn gravity(exit: Exit) -> u8 {
     match exit {
         Exit::Temporary => 1,
-        Exit::Failure => 2,
-        _ => 3,
+        Exit::Unavailable => 2,
+        Exit::Failure => 3,
+        _ => 4,
     }
 }
 
 impl fmt::Display for Hindrance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Obstacle(Obstacle::Silence(fault)) => Self::Fault(fault).fmt(f),
             Self::Fault(fault @ Fault::NotSmtp(_)) => write!(f, "failed: {fault}"),
             Self::Fault(fault) => write!(f, "unavailable: {fault}"),
             Self::Obstacle(Obstacle::Refused { stage, reply }) => {

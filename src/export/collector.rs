@@ -1,4 +1,4 @@
-//! The collector of one signal: requests to it, over gRPC or HTTP, and what its answers mean.
+//! The collector of one signal: requests to it, over gRPC or HTTP, again and again where that may help.
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/>
 
@@ -8,18 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::uri::PathAndQuery;
-use ::http::{HeaderMap, HeaderValue, StatusCode, header};
+use ::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use prost::Message;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::answer::{self, Refusal, Taken};
 use super::settings::{Protocol, Target};
-use crate::client::http::{Post, Said, Version};
+use crate::client::http::{Post, Version};
 use crate::metrics::{ExportMetrics, Signal};
 use crate::plan;
 
@@ -27,8 +26,8 @@ use crate::plan;
 const ATTEMPTS: u32 = 5;
 /// Before the second attempt; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause, whatever the collector asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause that a collector is granted.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Octets of an answer, which says nothing but how it went.
 const MAX_ANSWER: usize = 64 * 1024;
 
@@ -44,15 +43,17 @@ pub(super) struct Collector {
     metrics: ExportMetrics,
     /// Whether the last request failed, and that was said.
     failing: bool,
+    /// Whether records of the last one that was taken were rejected, and that was said.
+    rejecting: bool,
 }
 
-/// Why a request was not taken.
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    /// Never will be.
-    Final(String),
-    /// May be later, after so long where the collector says it.
-    Later(String, Option<Duration>),
+/// What is sent at once.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// As OTLP has it, neither packed nor framed.
+    pub(super) message: Vec<u8>,
+    /// Spans, log records or points in it.
+    pub(super) records: usize,
 }
 
 impl Collector {
@@ -73,68 +74,75 @@ impl Collector {
             gzip: target.gzip,
             metrics,
             failing: false,
+            rejecting: false,
         })
     }
 
-    /// Sends a request that holds so many records, again and again where that may help; then they are lost.
-    pub(super) async fn export(&mut self, request: &[u8], records: usize) {
-        let body = self.body(request);
+    /// Sends it, again and again where that may help; then its records are lost.
+    pub(super) async fn export(&mut self, request: &Request) {
+        let body = self.body(&request.message);
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
-            let (detail, asked) = match self.attempt(body.clone(), records).await {
+            let (detail, asked) = match self.attempt(body.clone(), request.records).await {
                 Ok(()) => return,
-                Err(Refusal::Final(detail)) => return self.give_up(&detail, records),
-                Err(Refusal::Later(detail, _)) if attempt == ATTEMPTS => {
-                    return self.give_up(&detail, records);
+                Err(Refusal::Later(detail, asked)) if attempt < ATTEMPTS => (detail, asked),
+                Err(Refusal::Final(detail) | Refusal::Later(detail, _)) => {
+                    self.tell(&detail);
+                    return self.lose(request.records);
                 }
-                Err(Refusal::Later(detail, asked)) => (detail, asked),
             };
             self.tell(&detail);
-            sleep(asked.unwrap_or_else(|| pause.mul_f64(rand::random_range(0.5..1.0))).min(LONGEST_PAUSE))
-                .await;
+            sleep(pause_of(pause.mul_f64(rand::random_range(0.5..1.0)), asked)).await;
             pause *= 2;
         }
     }
 
-    /// The same with one attempt: the process is about to end.
-    pub(super) async fn export_last(&mut self, request: &[u8], records: usize) {
-        if let Err(Refusal::Final(detail) | Refusal::Later(detail, _)) =
-            self.attempt(self.body(request), records).await
-        {
-            self.give_up(&detail, records);
+    /// The same with one attempt, which ends at `end`: the process is about to.
+    pub(super) async fn export_last(&mut self, request: &Request, end: Instant) {
+        let body = self.body(&request.message);
+        match timeout_at(end, self.attempt(body, request.records)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(Refusal::Final(detail) | Refusal::Later(detail, _))) => self.tell(&detail),
+            Err(_) => self.tell("no answer before the end"),
         }
+        self.lose(request.records);
+    }
+
+    /// Counts records that nobody will send.
+    pub(super) fn lose(&self, records: usize) {
+        self.metrics.lost.inc_by(records as u64);
     }
 
     async fn attempt(&mut self, body: Bytes, records: usize) -> Result<(), Refusal> {
         let deadline = Instant::now() + self.timeout;
         let said = self.post.send(&self.path, self.headers.clone(), body, (deadline, MAX_ANSWER)).await;
         let said = said.map_err(|fault| Refusal::Later(fault.detail, None));
-        let taken = said.and_then(|said| match self.protocol {
-            Protocol::Grpc => of_grpc(&said),
-            Protocol::Http => of_http(said),
-        });
-        let answer = match taken {
-            Ok(answer) => answer,
+        match said.and_then(|said| answer::of(self.protocol, &said)) {
+            Ok(taken) => {
+                self.metrics.taken.inc();
+                self.note(&taken, records);
+                Ok(())
+            }
             Err(refusal) => {
                 self.metrics.failed.inc();
-                return Err(refusal);
+                Err(refusal)
             }
-        };
-        self.metrics.taken.inc();
-        if std::mem::take(&mut self.failing) {
-            tracing::info!(signal = self.signal.as_str(), "the collector takes telemetry again");
         }
-        let rejected = rejected(&answer).min(records as u64);
-        if rejected > 0 {
-            self.metrics.rejected.inc_by(rejected);
-            tracing::debug!(signal = self.signal.as_str(), rejected, "the collector has rejected telemetry");
-        }
-        Ok(())
     }
 
-    fn give_up(&mut self, detail: &str, records: usize) {
-        self.metrics.lost.inc_by(records as u64);
-        self.tell(detail);
+    fn note(&mut self, taken: &Taken, records: usize) {
+        let signal = self.signal.as_str();
+        if std::mem::take(&mut self.failing) {
+            tracing::info!(signal, "the collector takes telemetry again");
+        }
+        let rejected = taken.rejected.min(records as u64);
+        self.metrics.rejected.inc_by(rejected);
+        let was = std::mem::replace(&mut self.rejecting, rejected > 0);
+        if rejected > 0 && !was {
+            tracing::warn!(signal, rejected, detail = taken.words, "the collector has rejected telemetry");
+        } else if !taken.words.is_empty() {
+            tracing::debug!(signal, rejected, detail = taken.words, "the collector says of telemetry");
+        }
     }
 
     /// Once, until it works again.
@@ -216,106 +224,10 @@ fn identity(certificate: &str, key: &str) -> Result<plan::Identity, &'static str
     Ok(plan::Identity { chain, key: plan::Secret::new(key.secret_der()) })
 }
 
-/// OTLP/HTTP: 200 or not, and which of the others are worth another attempt.
-fn of_http(said: Said) -> Result<Bytes, Refusal> {
-    let status = said.status;
-    if status.is_success() {
-        return Ok(said.body);
-    }
-    let retryable = [
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::BAD_GATEWAY,
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::GATEWAY_TIMEOUT,
-    ];
-    let detail = format!("HTTP {}", status.as_u16());
-    if !retryable.contains(&status) {
-        return Err(Refusal::Final(detail));
-    }
-    let after = said.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let after = after.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-    Err(Refusal::Later(detail, after))
-}
-
-/// gRPC: the status stands in the trailers, or in the head of an answer that has nothing else.
-fn of_grpc(said: &Said) -> Result<Bytes, Refusal> {
-    if said.status != StatusCode::OK {
-        return Err(Refusal::Later(format!("HTTP {} in place of gRPC", said.status.as_u16()), None));
-    }
-    let status = said.trailers.get("grpc-status").or_else(|| said.headers.get("grpc-status"));
-    let status = status.and_then(|status| status.to_str().ok()?.parse::<u8>().ok());
-    match status {
-        Some(0) => Ok(said.body.slice(said.body.len().min(GRPC_PREFIX)..)),
-        Some(code) if GRPC_RETRYABLE.contains(&code) => Err(Refusal::Later(format!("gRPC {code}"), None)),
-        Some(code) => Err(Refusal::Final(format!("gRPC {code}"))),
-        None => Err(Refusal::Later("gRPC without a status".to_owned(), None)),
-    }
-}
-
-/// Octets before a message: compressed or not, and its length.
-const GRPC_PREFIX: usize = 5;
-/// Cancelled, deadline exceeded, aborted, out of range, unavailable, data loss. Resource exhausted is one only
-/// with details that say when to come again, which are not read.
-const GRPC_RETRYABLE: [u8; 6] = [1, 4, 10, 11, 14, 15];
-
-/// How many records a taken request has lost all the same. The answers of all three signals are the same on
-/// the wire. What can't be read says nothing of it.
-fn rejected(answer: &[u8]) -> u64 {
-    let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
-    let rejected = answer.partial_success.map_or(0, |partial| partial.rejected_spans);
-    u64::try_from(rejected).unwrap_or(0)
+/// Before the next attempt: at least what is asked for, within reason, and never at once.
+fn pause_of(own: Duration, asked: Option<Duration>) -> Duration {
+    own.max(asked.unwrap_or_default().min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
-mod tests {
-    use opentelemetry_proto::tonic::collector::logs::v1::{
-        ExportLogsPartialSuccess, ExportLogsServiceResponse,
-    };
-
-    use super::*;
-
-    fn said(
-        status: u16,
-        head: &[(&'static str, &'static str)],
-        tail: &[(&'static str, &'static str)],
-    ) -> Said {
-        let map = |fields: &[(&'static str, &'static str)]| {
-            fields
-                .iter()
-                .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
-                .collect()
-        };
-        let status = StatusCode::from_u16(status).unwrap();
-        Said { status, headers: map(head), body: Bytes::from_static(b"\0\0\0\0\x01x"), trailers: map(tail) }
-    }
-
-    #[test]
-    fn http_says_by_its_status_whether_to_come_again() {
-        assert!(of_http(said(200, &[], &[])).is_ok());
-        assert_eq!(of_http(said(400, &[], &[])), Err(Refusal::Final("HTTP 400".to_owned())));
-        let later = |after| Err(Refusal::Later("HTTP 503".to_owned(), after));
-        assert_eq!(of_http(said(503, &[], &[])), later(None));
-        assert_eq!(of_http(said(503, &[("retry-after", "7")], &[])), later(Some(Duration::from_secs(7))));
-    }
-
-    #[test]
-    fn grpc_says_it_in_its_trailers_or_in_a_head_that_is_all() {
-        assert_eq!(of_grpc(&said(200, &[], &[("grpc-status", "0")])), Ok(Bytes::from_static(b"x")));
-        let unavailable = Err(Refusal::Later("gRPC 14".to_owned(), None));
-        assert_eq!(of_grpc(&said(200, &[("grpc-status", "14")], &[])), unavailable);
-        assert_eq!(
-            of_grpc(&said(200, &[], &[("grpc-status", "3")])),
-            Err(Refusal::Final("gRPC 3".to_owned()))
-        );
-        assert!(matches!(of_grpc(&said(200, &[], &[])), Err(Refusal::Later(..))));
-        assert!(matches!(of_grpc(&said(404, &[], &[])), Err(Refusal::Later(..))));
-    }
-
-    #[test]
-    fn the_answers_of_all_signals_tell_what_was_rejected() {
-        let partial_success =
-            Some(ExportLogsPartialSuccess { rejected_log_records: 3, error_message: "no".to_owned() });
-        assert_eq!(rejected(&ExportLogsServiceResponse { partial_success }.encode_to_vec()), 3);
-        assert_eq!((rejected(b""), rejected(b"<html>")), (0, 0));
-    }
-}
+mod tests;

@@ -15,7 +15,8 @@
 //! | `resource` | who we are |
 //! | `queue` | spans and log records that wait |
 //! | `families` | metric families as OTLP has them, from the registry that Prometheus is served from |
-//! | `collector` | requests and what their answers mean |
+//! | `collector` | requests |
+//! | `answer` | what is answered to them |
 //! | `thread` | what sends, and its end |
 
 use std::io;
@@ -33,6 +34,7 @@ use collector::Collector;
 use queue::Queue;
 use settings::Settings;
 
+mod answer;
 mod collector;
 mod families;
 mod queue;

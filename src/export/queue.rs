@@ -79,6 +79,11 @@ impl<T> Queue<T> {
         let count = waiting.len().min(self.0.batching.batch);
         waiting.drain(..count).collect()
     }
+
+    /// How many records wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting().len()
+    }
 }
 
 impl SpanProcessor for Queue<SpanData> {

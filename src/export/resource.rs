@@ -27,15 +27,15 @@ pub(super) fn ours(environment: &dyn Fn(&str) -> Option<String>) -> Result<Resou
     })
 }
 
-/// `key=value,key=value`, values percent-encoded. The SDK's own detector does not decode them, which the OpenTelemetry
+/// `key=value,key=value`, both percent-encoded. The SDK's own detector does not decode them, which the OpenTelemetry
 /// specification asks for (Resource SDK, "Specifying resource information via an environment variable").
 fn attributes(list: &str) -> Result<Vec<KeyValue>, &'static str> {
-    const BAD: &str = "write KEY=VALUE, several with commas between them, values percent-encoded";
+    const BAD: &str = "write KEY=VALUE, several with commas between them, percent-encoded";
     let members = list.split(',').map(str::trim).filter(|member| !member.is_empty());
     let attribute = |member: &str| {
         let (key, value) = member.split_once('=').ok_or(BAD)?;
-        let value = percent_decode_str(value.trim()).decode_utf8().map_err(|_| BAD)?;
-        Ok(KeyValue::new(key.trim().to_owned(), value.into_owned()))
+        let [key, value] = [key, value].map(|text| percent_decode_str(text.trim()).decode_utf8());
+        Ok(KeyValue::new(key.map_err(|_| BAD)?.into_owned(), value.map_err(|_| BAD)?.into_owned()))
     };
     members.map(attribute).collect()
 }
@@ -45,11 +45,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_decoded() {
+    fn keys_and_values_are_decoded() {
         let expected =
-            [("a", "one,two"), ("b", "ü=100%"), ("c", "")].map(|(key, value)| KeyValue::new(key, value));
-        assert_eq!(attributes("a=one%2Ctwo, b = %C3%BC=100% ,c=,").unwrap(), expected);
-        for list in ["a", "a=%FF"] {
+            [("a,b", "one,two"), ("b", "ü=100%"), ("c", "")].map(|(key, value)| KeyValue::new(key, value));
+        assert_eq!(attributes("a%2Cb=one%2Ctwo, b = %C3%BC=100% ,c=,").unwrap(), expected);
+        for list in ["a", "a=%FF", "%FF=a"] {
             assert!(attributes(list).is_err(), "{list}");
         }
     }

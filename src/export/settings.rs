@@ -1,11 +1,13 @@
 //! What the standard environment variables ask for: which signals go where, how, and how often.
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/> and
-//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>. Sampler, limits of
-//! spans and `OTEL_RESOURCE_ATTRIBUTES` are the SDK's own matter.
+//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>. Limits of spans are the SDK's own
+//! matter, and so is the sampler, which is only checked here: the SDK passes over what it can't understand, and samples
+//! all. `OTEL_RESOURCE_ATTRIBUTES` is read by [`super::resource`].
 //!
-//! Deviations: a signal is exported only where an endpoint is set; what can't be understood stops the
-//! process before a port is open instead of being passed over.
+//! Deviations: a signal is exported only where an endpoint is set, and where there is one, what can't be understood
+//! stops the process before a port is open instead of being passed over or, as bad resource attributes should be,
+//! discarded.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -103,13 +105,15 @@ impl Settings {
             return Ok(Self::default());
         }
         let traces = variables.target(Signal::Traces)?;
+        if traces.is_some() {
+            variables.check_sampler()?;
+        }
         let logs = variables.target(Signal::Logs)?;
         let metrics = variables.target(Signal::Metrics)?;
-        let interval = variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000)?;
         Ok(Self {
             traces: traces.map(|target| Ok((target, variables.batching("OTEL_BSP", 5_000)?))).transpose()?,
             logs: logs.map(|target| Ok((target, variables.batching("OTEL_BLRP", 1_000)?))).transpose()?,
-            metrics: metrics.map(|target| (target, interval)),
+            metrics: metrics.map(|target| Ok((target, variables.interval()?))).transpose()?,
         })
     }
 
@@ -131,13 +135,10 @@ impl Variables<'_> {
     }
 
     fn target(&self, signal: Signal) -> Result<Option<Target>, SettingsError> {
-        let exporter = format!("OTEL_{}_EXPORTER", variable(signal));
-        match self.0(&exporter).as_deref().map(str::trim) {
-            None | Some("otlp") => {}
-            Some("none") => return Ok(None),
-            Some(_) => return Err(error(&exporter, "otlp or none")),
-        }
         let Some((name, endpoint)) = self.of(signal, "ENDPOINT") else { return Ok(None) };
+        if !self.is_by_otlp(signal)? {
+            return Ok(None);
+        }
         let protocol = self.word(signal, "PROTOCOL", "grpc or http/protobuf", |word| match word {
             "grpc" => Some(Protocol::Grpc),
             "http/protobuf" => Some(Protocol::Http),
@@ -156,6 +157,12 @@ impl Variables<'_> {
             Protocol::Grpc => method(signal).to_owned(),
             // "the per-signal endpoint MUST be used as-is"; to the shared one the signal's own path is added.
             Protocol::Http if name.contains(variable(signal)) => place.path,
+            Protocol::Http if place.path.contains('?') => {
+                return Err(error(
+                    &name,
+                    "no path can be added to a query: give each signal its own endpoint",
+                ));
+            }
             Protocol::Http => format!("{}/v1/{}", place.path.trim_end_matches('/'), signal.as_str()),
         };
         let headers = self.of(signal, "HEADERS");
@@ -175,6 +182,32 @@ impl Variables<'_> {
             certificate: self.of(signal, "CERTIFICATE").map(|(_, path)| path.into()),
             client: self.client(signal)?,
         }))
+    }
+
+    /// Unless it is said, it is.
+    fn is_by_otlp(&self, signal: Signal) -> Result<bool, SettingsError> {
+        let name = format!("OTEL_{}_EXPORTER", variable(signal));
+        let Some(value) = self.0(&name) else { return Ok(true) };
+        let exporters: Vec<&str> = value.split(',').map(str::trim).collect();
+        if !exporters.iter().all(|exporter| EXPORTERS.contains(exporter)) {
+            return Err(error(&name, "otlp, prometheus, console or none"));
+        }
+        Ok(exporters.contains(&"otlp"))
+    }
+
+    /// What the SDK will understand of its variables for spans. It trims nothing.
+    fn check_sampler(&self) -> Result<(), SettingsError> {
+        let Some(sampler) = self.0(SAMPLER) else { return Ok(()) };
+        let root = sampler.strip_prefix("parentbased_").unwrap_or(&sampler);
+        if !["always_on", "always_off", "traceidratio"].contains(&root) {
+            return Err(error(
+                SAMPLER,
+                "always_on, always_off or traceidratio, also with parentbased_ before it",
+            ));
+        }
+        let argument = self.0(SAMPLER_ARGUMENT).filter(|_| root == "traceidratio");
+        let is_ratio = |argument: String| argument.parse().is_ok_and(|ratio| (0.0..=1.0).contains(&ratio));
+        if argument.is_none_or(is_ratio) { Ok(()) } else { Err(error(SAMPLER_ARGUMENT, "0 to 1")) }
     }
 
     fn client(&self, signal: Signal) -> Result<Option<(PathBuf, PathBuf)>, SettingsError> {
@@ -212,12 +245,21 @@ impl Variables<'_> {
         Ok(Batching { queue, batch, delay })
     }
 
+    fn interval(&self) -> Result<Duration, SettingsError> {
+        self.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000)
+    }
+
     fn milliseconds(&self, name: &str, default: u64) -> Result<Duration, SettingsError> {
         let milliseconds = self.0(name).map_or(Ok(default), |value| whole(name, &value))?;
         Ok(Duration::from_millis(milliseconds))
     }
 }
 
+/// What may stand in `OTEL_TRACES_EXPORTER` and its like. Figures are there for Prometheus in any case, and the log on
+/// the console.
+const EXPORTERS: &[&str] = &["otlp", "prometheus", "console", "none"];
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+const SAMPLER_ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 /// Records that a queue may be asked to hold.
 const MOST_WAITING: usize = 1 << 20;
 /// A day: no time here may be longer, in milliseconds.

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope as Scope;
-use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics, metric};
+use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
@@ -20,15 +20,18 @@ use opentelemetry_sdk::logs::{LogBatch, SdkLogRecord};
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::collector::Collector;
+use super::collector::{Collector, Request};
 use super::families::{self, Span};
 use super::queue::{LogRecord, Queue};
 use crate::metrics::Metrics;
 
 /// How long the end of the process waits for the last records.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Points of one request: a server by grpc-go takes messages of 4 MiB unless it is told otherwise, and a histogram's
+/// point with the longest names of Kubernetes stays under 1,300 octets.
+const MOST_POINTS: usize = 3_000;
 
 /// What there is to send, and to where.
 pub struct Work {
@@ -97,19 +100,21 @@ impl Drop for Running {
     }
 }
 
-/// Sends batch by batch; at the end what waits, for as long as there is time.
+/// Sends batch by batch; at the end first what was under way, then what waits, for as long as there is time. A
+/// collector that had taken what was under way has it twice.
 async fn drain<T>(
     queue: Queue<T>,
     mut collector: Collector,
-    encode: impl Fn(Vec<T>) -> Vec<u8>,
+    encode: impl Fn(Vec<T>) -> Request,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let mut under_way = None;
     let forever = async {
         loop {
             let batch = queue.take().await;
             if !batch.is_empty() {
-                let records = batch.len();
-                collector.export(&encode(batch), records).await;
+                collector.export(under_way.insert(encode(batch))).await;
+                under_way = None;
             }
         }
     };
@@ -117,25 +122,21 @@ async fn drain<T>(
         () = forever => {}
         () = until(&mut stopped) => {}
     }
-    let last = async {
-        loop {
-            let batch = queue.take_now();
-            if batch.is_empty() {
-                return;
-            }
-            let records = batch.len();
-            collector.export_last(&encode(batch), records).await;
+    let end = Instant::now() + LAST_WORDS;
+    let waiting = || Some(queue.take_now()).filter(|batch| !batch.is_empty()).map(&encode);
+    while let Some(request) = under_way.take().or_else(waiting) {
+        collector.export_last(&request, end).await;
+        if Instant::now() >= end {
+            return collector.lose(queue.len());
         }
-    };
-    // Who ends waits no longer.
-    let _ = timeout(LAST_WORDS, last).await;
+    }
 }
 
 /// Sends all figures every so often, and once more at the end.
 async fn report(
     every: Duration,
     mut collector: Collector,
-    gather: impl Fn() -> (Vec<u8>, usize),
+    gather: impl Fn() -> Vec<Request>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let forever = async {
@@ -144,16 +145,19 @@ async fn report(
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            let (request, records) = gather();
-            collector.export(&request, records).await;
+            for request in gather() {
+                collector.export(&request).await;
+            }
         }
     };
     tokio::select! {
         () = forever => {}
         () = until(&mut stopped) => {}
     }
-    let (request, records) = gather();
-    let _ = timeout(LAST_WORDS, collector.export_last(&request, records)).await;
+    let end = Instant::now() + LAST_WORDS;
+    for request in gather() {
+        collector.export_last(&request, end).await;
+    }
 }
 
 /// It is time to end; so it is where nobody is left to say it.
@@ -161,32 +165,27 @@ async fn until(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn spans(batch: Vec<SpanData>, resource: &ResourceAttributesWithSchema) -> Vec<u8> {
+fn spans(batch: Vec<SpanData>, resource: &ResourceAttributesWithSchema) -> Request {
+    let records = batch.len();
     let resource_spans = group_spans_by_resource_and_scope(batch, resource);
-    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    Request { message: ExportTraceServiceRequest { resource_spans }.encode_to_vec(), records }
 }
 
-fn log_records(batch: &[LogRecord], resource: &ResourceAttributesWithSchema) -> Vec<u8> {
-    let batch: Vec<(&SdkLogRecord, &InstrumentationScope)> =
+fn log_records(batch: &[LogRecord], resource: &ResourceAttributesWithSchema) -> Request {
+    let records: Vec<(&SdkLogRecord, &InstrumentationScope)> =
         batch.iter().map(|(record, scope)| (record, scope)).collect();
-    let resource_logs = group_logs_by_resource_and_scope(&LogBatch::new(&batch), resource);
-    ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+    let resource_logs = group_logs_by_resource_and_scope(&LogBatch::new(&records), resource);
+    Request { message: ExportLogsServiceRequest { resource_logs }.encode_to_vec(), records: batch.len() }
 }
 
-/// All figures as they are now, and how many points that is.
-fn points(
-    registry: &Metrics,
-    began: SystemTime,
-    resource: &ResourceAttributesWithSchema,
-) -> (Vec<u8>, usize) {
-    let metrics = families::metrics(&registry.gather(), Span { began, gathered: SystemTime::now() });
-    let points = metrics.iter().map(|metric| match &metric.data {
-        Some(metric::Data::Sum(sum)) => sum.data_points.len(),
-        Some(metric::Data::Gauge(gauge)) => gauge.data_points.len(),
-        Some(metric::Data::Histogram(histogram)) => histogram.data_points.len(),
-        _ => 0,
-    });
-    let points = points.sum();
+/// All figures as they are now.
+fn points(registry: &Metrics, began: SystemTime, resource: &ResourceAttributesWithSchema) -> Vec<Request> {
+    let span = Span { began, gathered: SystemTime::now() };
+    let parts = families::parts(&registry.gather(), span, MOST_POINTS);
+    parts.into_iter().map(|part| figures(part, resource)).collect()
+}
+
+fn figures(part: families::Part, resource: &ResourceAttributesWithSchema) -> Request {
     let scope = Some(Scope {
         name: "mailchute".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -197,8 +196,12 @@ fn points(
             attributes: resource.attributes.0.clone(),
             ..ProtoResource::default()
         }),
-        scope_metrics: vec![ScopeMetrics { scope, metrics, schema_url: String::new() }],
+        scope_metrics: vec![ScopeMetrics { scope, metrics: part.metrics, schema_url: String::new() }],
         schema_url: resource.schema_url.clone().unwrap_or_default(),
     };
-    (ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics] }.encode_to_vec(), points)
+    let message = ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics] }.encode_to_vec();
+    Request { message, records: part.points }
 }
+
+#[cfg(test)]
+mod tests;

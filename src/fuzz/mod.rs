@@ -16,6 +16,7 @@
 //! | `dsn` | what strangers have said begins no line, field or part of a notification |
 //! | `pattern` | a pattern takes what a plain reading of it takes |
 //! | `compile` | manifests become a plan or findings, each about an object that is there |
+//! | `parts` | the parts of a message lie within it and its bounds, and none holds a delimiter of what it is in |
 //! | `token` | nothing opens that was not sealed, and what was comes out as it went in |
 //! | `verdict` | nothing but a confirmation becomes `250` |
 //! | `wire` | a snapshot is read or told apart, within its bound, and means the same once it is written again |
@@ -28,6 +29,7 @@ mod data;
 mod dialogue;
 mod dsn;
 mod input;
+mod parts;
 mod pattern;
 mod proxy;
 mod session;
@@ -42,6 +44,7 @@ pub use command::command;
 pub use compile::compile;
 pub use data::data;
 pub use dsn::dsn;
+pub use parts::parts;
 pub use pattern::pattern;
 pub use proxy::proxy;
 pub use session::session;
@@ -61,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     ("compile", compile),
     ("data", data),
     ("dsn", dsn),
+    ("parts", parts),
     ("pattern", pattern),
     ("proxy", proxy),
     ("session", session),

@@ -1,21 +1,26 @@
 //! What a parser makes of a message: header fields, text, parts.
 
 use mail_parser::decoders::html::html_to_text;
-use mail_parser::parsers::MessageStream;
-use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use serde::Serialize;
 
-use super::{html, part};
+use super::field::{self, Field, Fields};
+use super::html;
+use super::structure::{Kind, Structure};
 
 /// Characters of text that are shown; the rest is in the raw message.
 const MAX_TEXT: usize = 256 * 1024;
+/// Header fields that are shown, and their octets; the rest is in the raw message.
+const MAX_FIELDS: usize = 1000;
+const MAX_FIELD_OCTETS: usize = 1 << 20;
 
 /// What is in the octets.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Content {
+pub(crate) struct Content {
     /// Header fields in order.
     pub(super) fields: Vec<HeaderField>,
+    /// Whether there are more.
+    pub(super) fields_truncated: bool,
     /// The text, or the text of the HTML.
     pub(super) text: String,
     /// Whether there is more text.
@@ -28,6 +33,8 @@ pub(super) struct Content {
     pub(super) links: Vec<String>,
     /// Parts that are files, or neither text nor HTML of the message.
     pub(super) attachments: Vec<Attachment>,
+    /// Whether there are more parts.
+    pub(super) attachments_truncated: bool,
 }
 
 /// One header field.
@@ -59,29 +66,35 @@ pub(super) struct Attachment {
 
 impl Content {
     /// Reads a message. What is no message has no fields and no text.
-    pub(super) fn of(raw: &[u8]) -> Self {
-        let Some(message) = MessageParser::default().parse(raw) else { return Self::default() };
-        let text = text(&message);
+    pub(crate) fn of(raw: &[u8]) -> Self {
+        let structure = Structure::of(raw);
+        let text = text(&structure, raw);
         let shown = text.char_indices().nth(MAX_TEXT).map_or(text.as_str(), |(end, _)| &text[..end]);
+        let (fields, fields_truncated) = fields(&structure, raw);
         Self {
-            fields: fields(&message, raw),
+            fields,
+            fields_truncated,
             text_truncated: shown.len() < text.len(),
             text: shown.to_owned(),
-            has_plain: message.text_bodies().any(|part| matches!(part.body, PartType::Text(_))),
-            has_html: message.html_bodies().any(|part| matches!(part.body, PartType::Html(_))),
-            links: html::links(&message),
-            attachments: attachments(&message, raw),
+            has_plain: structure.text_bodies().any(|part| part.kind == Kind::Plain),
+            has_html: structure.html_bodies().any(|part| part.kind == Kind::Html),
+            links: html::links(&structure, raw),
+            attachments: attachments(&structure, raw),
+            attachments_truncated: structure.is_truncated,
         }
     }
 }
 
-/// All parts that are the text, one behind the other.
-fn text(message: &Message<'_>) -> String {
+/// All parts that are the text, one behind the other, and no more of them than it takes to have more than is shown.
+fn text(structure: &Structure, raw: &[u8]) -> String {
     let mut text = String::new();
-    for part in message.text_bodies() {
-        let more = match &part.body {
-            PartType::Text(plain) => plain.clone(),
-            PartType::Html(html) => html_to_text(html).into(),
+    for part in structure.text_bodies() {
+        if text.len() > MAX_TEXT * char::MAX_LEN_UTF8 {
+            break;
+        }
+        let more = match part.kind {
+            Kind::Plain => part.text(raw),
+            Kind::Html => html_to_text(&part.text(raw)),
             _ => continue,
         };
         if !text.is_empty() && !text.ends_with('\n') {
@@ -92,29 +105,34 @@ fn text(message: &Message<'_>) -> String {
     text
 }
 
-fn fields(message: &Message<'_>, raw: &[u8]) -> Vec<HeaderField> {
-    let octets = |from: u32, to: u32| raw.get(from as usize..to as usize).unwrap_or_default();
-    let fields = message.headers().iter().map(|header| {
-        let name = String::from_utf8_lossy(octets(header.offset_field, header.offset_start));
-        let octets = octets(header.offset_start, header.offset_end);
+/// The first header fields, and whether there are more.
+fn fields(structure: &Structure, raw: &[u8]) -> (Vec<HeaderField>, bool) {
+    let header = structure.parts.first().and_then(|message| raw.get(message.header.clone()));
+    let mut fields = Vec::new();
+    let mut room = MAX_FIELD_OCTETS;
+    for Field { name, value } in Fields(header.unwrap_or_default()) {
+        let size = name.len() + value.len();
+        if fields.len() == MAX_FIELDS || size > room {
+            return (fields, true);
+        }
+        room -= size;
+        let name = String::from_utf8_lossy(name).into_owned();
+        let octets = value;
         let value = String::from_utf8_lossy(octets).replace("\r\n", "").trim().to_owned();
-        let decoded = value.contains("=?").then(|| decoded(octets)).filter(|decoded| *decoded != value);
-        HeaderField { name: name.trim_end().trim_end_matches(':').trim().to_owned(), value, decoded }
-    });
-    fields.collect()
+        let decoded =
+            value.contains("=?").then(|| field::decoded(octets)).filter(|decoded| *decoded != value);
+        fields.push(HeaderField { name, value, decoded });
+    }
+    (fields, false)
 }
 
-fn decoded(value: &[u8]) -> String {
-    MessageStream::new(value).parse_unstructured().unwrap_text().into_owned()
-}
-
-fn attachments(message: &Message<'_>, raw: &[u8]) -> Vec<Attachment> {
-    let parts = message.attachments.iter().filter_map(|&index| Some((index, message.part(index)?)));
-    let attachments = parts.map(|(index, part)| Attachment {
-        part: index as usize,
-        name: part.attachment_name().map(str::to_owned),
-        content_type: part::content_type(part),
-        size: part::octets(part, raw).len(),
+fn attachments(structure: &Structure, raw: &[u8]) -> Vec<Attachment> {
+    let files = structure.parts.iter().enumerate().filter(|(_, part)| part.is_file);
+    let attachments = files.map(|(number, part)| Attachment {
+        part: number,
+        name: part.name().map(str::to_owned),
+        content_type: part.content_type(),
+        size: part.octets(raw).len(),
         content_id: part.content_id().map(str::to_owned),
     });
     attachments.collect()

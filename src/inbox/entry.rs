@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::mail::{self, Mail};
+use super::mail::{self, Mail, PIECE};
 use crate::mail::ReversePath;
 use crate::metrics::MessageOutcome;
 use crate::pipeline::account::{Account, DeliveryAccount};
@@ -23,9 +23,9 @@ pub struct Entry {
     pub recipients: Vec<String>,
     /// How many recipients there are besides.
     pub unnamed: usize,
-    /// The `Subject`, decoded (RFC 2047); empty where there is none.
+    /// The `Subject`, decoded (RFC 2047), its beginning where it is very long; empty where there is none.
     pub subject: String,
-    /// Octets of the message, if it came so far.
+    /// Octets of the message, if it came so far; it may have been refused then, and not be kept.
     pub size: Option<usize>,
     /// Its octets: as they were posted, or else as the backend was handed them.
     pub raw: Option<Bytes>,
@@ -148,8 +148,9 @@ impl Entry {
         const OVERHEAD: usize = 1024;
         let raw = self.raw.as_ref().map_or(0, Bytes::len);
         let mail = self.mail.as_ref().map_or(0, |mail| mail.cost());
-        let account = self.account().map_or(0, account_cost);
-        OVERHEAD + raw + mail + account + 2 * self.haystack.len()
+        let told = self.told.as_ref().map_or(0, |told| event_cost(&told.event) + account_cost(&told.account));
+        let recipients = lines_cost(self.recipients.iter().map(String::as_str));
+        OVERHEAD + raw + mail + told + recipients + self.subject.len() + self.haystack.len()
     }
 }
 
@@ -176,13 +177,26 @@ fn without_message(told: Told) -> Told {
     Told { account: Arc::new(account), ..told }
 }
 
+fn event_cost(event: &Event) -> usize {
+    event.recipients.iter().map(|recipient| 2 * PIECE + recipient.to_string().len()).sum()
+}
+
 fn account_cost(account: &Account) -> usize {
-    /// Of a line, a recipient, a policy: a few words and a small allocation.
-    const PIECE: usize = 100;
-    let lines: usize = account.transcript.iter().map(|line| PIECE + line.text.len()).sum();
+    let transcript = lines_cost(account.transcript.iter().map(|line| &*line.text));
+    let replies = lines_cost(account.replies.iter().map(String::as_str));
     let recipients = account.recipients.iter().map(|recipient| {
-        let why: usize = recipient.why.iter().map(|why| PIECE + why.len()).sum();
-        4 * PIECE + why + 2 * PIECE * recipient.policies.len()
+        let outcome = recipient.outcome.as_ref().map(|outcome| outcome.as_ref().unwrap_or_else(|why| why));
+        let said = recipient.why.iter().chain(outcome).map(String::as_str);
+        8 * PIECE + lines_cost(said) + 4 * PIECE * recipient.policies.len()
     });
-    lines + recipients.sum::<usize>()
+    let delivery = account.delivery.as_ref().map_or(0, |delivery| {
+        let said = delivery.attempts.iter().map(|attempt| attempt.answer.as_str());
+        delivery.target.len() + lines_cost(said)
+    });
+    transcript + replies + recipients.sum::<usize>() + delivery
+}
+
+/// Of texts, each with what leads to it.
+fn lines_cost<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
+    lines.map(|line| 2 * PIECE + line.len()).sum()
 }

@@ -10,6 +10,13 @@ use mail_parser::MessageParser;
 
 use super::event::{self, NotAnEvent};
 
+/// Octets of a small allocation and of what leads to it, roughly.
+pub(super) const PIECE: usize = 50;
+
+/// Characters of a subject. RFC 5322 §2.1.1 has no line of more than 998; decoded and unfolded, it could be all that a
+/// message has.
+const MAX_SUBJECT: usize = 1000;
+
 /// A message as the inbox got it.
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -21,7 +28,7 @@ pub struct Mail {
     pub mail_from: String,
     /// RCPT TOs, in order.
     pub rcpt_to: Vec<String>,
-    /// The `Subject`, decoded (RFC 2047); empty where there is none.
+    /// The `Subject`, decoded (RFC 2047), its beginning where it is very long; empty where there is none.
     pub subject: String,
     /// Every attribute of the event without `ce-`, decoded.
     pub event: BTreeMap<String, String>,
@@ -56,9 +63,11 @@ impl Mail {
 
     /// Octets that it holds beside the message, roughly.
     pub(super) fn cost(&self) -> usize {
-        let attributes: usize = self.event.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.subject.len() + 2 * attributes + headers
+        let field = |(name, value): (&String, &String)| 2 * PIECE + name.len() + value.len();
+        let attributes: usize = self.event.iter().map(field).sum();
+        let headers: usize = self.headers.iter().map(|(name, value)| field((name, value))).sum();
+        let recipients: usize = self.rcpt_to.iter().map(|recipient| PIECE + recipient.len()).sum();
+        self.id.len() + self.mail_from.len() + self.subject.len() + attributes + headers + recipients
     }
 }
 
@@ -67,10 +76,17 @@ fn shown(name: &HeaderName, value: &[u8]) -> String {
     if name == AUTHORIZATION { "(withheld)".to_owned() } else { String::from_utf8_lossy(value).into_owned() }
 }
 
-/// The subject of a message, decoded.
+/// The subject of a message, decoded, as far as it stands in lists; its header fields have the whole.
 pub(super) fn subject(raw: &[u8]) -> String {
     let message = MessageParser::default().parse_headers(raw);
-    message.and_then(|message| message.subject().map(str::to_owned)).unwrap_or_default()
+    message.and_then(|message| message.subject().map(cut)).unwrap_or_default()
+}
+
+fn cut(subject: &str) -> String {
+    match subject.char_indices().nth(MAX_SUBJECT) {
+        Some((end, _)) => format!("{}…", &subject[..end]),
+        None => subject.to_owned(),
+    }
 }
 
 /// RFC 3339, to milliseconds.

@@ -2,12 +2,13 @@
 //!
 //! A receiver like anyone's own: it hears what the wire says (CloudEvents 1.0, HTTP protocol binding, binary mode).
 //! Beside that it [follows](Inbox::follow) what the front-end of its own process tells of each transaction: how it came,
-//! which way it went and why, and what never became a message. The two meet by the transaction's id. It keeps the newest messages in memory and
-//! forgets the rest; it is no place for mail that matters.
+//! which way it went and why, and what never became a message. The two meet by the transaction's id. It keeps the newest
+//! messages in memory and forgets the rest; it is no place for mail that matters.
 //!
 //! ```text
 //! POST   /inbound                       takes an event
 //! GET    /?q=&before=                   the list, for people
+//! GET    /events?q=&after=              what comes, for the list that is open: its rows
 //! GET    /messages/{id}?view=           one message, for people: text, html, headers, attachments…
 //! GET    /messages/{id}/html            its HTML, as a document that loads and runs nothing
 //! GET    /messages/{id}/parts/{n}       a part of it as a file: its octets before they were encoded
@@ -19,20 +20,23 @@
 //! GET    /api/v1/events?q=&after=       what comes, as it comes: server-sent events
 //! ```
 //!
-//! `q` are words that all stand in sender, recipients or subject, or are the outcome; `before` is the `place` of a message, `after` the
-//! id of an event.
+//! `q` are words that all stand in sender, recipients or subject, or are the outcome; `before` is the `place` of a message,
+//! `after` the id of an event.
 
-mod content;
+mod bodies;
+pub(crate) mod content;
 mod entry;
 mod event;
 mod events;
-mod html;
+mod field;
+pub(crate) mod html;
 mod mail;
 mod page;
 mod part;
 mod query;
 mod site;
 mod store;
+pub(crate) mod structure;
 mod view;
 
 use std::future::Future;
@@ -72,7 +76,8 @@ const ARRIVALS: usize = 256;
 pub struct Options {
     /// Messages kept; the oldest go first.
     pub max_messages: usize,
-    /// Octets kept; the oldest go first. A message over it is not taken. What is still arriving comes on top.
+    /// Octets kept, of messages and of what is known of them; the oldest go first. A message over it is not taken. What is
+    /// still arriving, or is being read or sent, comes on top.
     pub max_bytes: usize,
     /// Where mail is to be sent, for the hint on the empty page.
     pub smtp: SocketAddr,
@@ -142,6 +147,11 @@ impl Inbox {
                 let _ = self.arrivals.send(entry);
             }
         }
+    }
+
+    /// What has been seen with a revision of the store, as an event's id tells it.
+    fn seen(&self, revision: u64) -> String {
+        format!("{}-{revision}", self.instance)
     }
 
     fn take(&self, mail: Mail) {

@@ -19,7 +19,7 @@ use crate::admin::answer::{self, Answer};
 
 pub(super) use escaped::Escaped;
 pub(super) use list::{list, row_of};
-pub(super) use message::{message, missing};
+pub(super) use message::{message, missing, unreadable};
 pub(super) use view::View;
 
 /// Content type of a page.

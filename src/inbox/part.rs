@@ -1,13 +1,9 @@
 //! One part of a message as a file: its octets as they were before they were encoded, and a name that is safe.
 
-use std::borrow::Cow;
-
 use http::HeaderValue;
-use mail_parser::decoders::base64::base64_decode;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use super::query::encoded;
+use super::structure::{Kind, Structure};
 
 /// Octets of a file's name; that is what Linux has room for (NAME_MAX), and what else is behind it.
 const MAX_NAME: usize = 200;
@@ -24,36 +20,10 @@ pub(super) struct File {
 impl File {
     /// The part of this number.
     pub(super) fn of(raw: &[u8], number: usize) -> Option<Self> {
-        let message = MessageParser::default().parse(raw)?;
-        let part = message.parts.get(number).filter(|part| !matches!(part.body, PartType::Multipart(_)))?;
-        let name = file_name(part.attachment_name(), number, &content_type(part));
-        Some(Self { octets: octets(part, raw).into_owned(), disposition: disposition(&name)? })
-    }
-}
-
-/// What the sender put in, exactly: text too, in whatever charset.
-pub(super) fn octets<'a>(part: &'a MessagePart<'_>, raw: &'a [u8]) -> Cow<'a, [u8]> {
-    match &part.body {
-        PartType::Text(_) | PartType::Html(_) => {
-            let body = raw.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
-            let decoded = match part.encoding {
-                Encoding::None => None,
-                Encoding::Base64 => base64_decode(body),
-                Encoding::QuotedPrintable => quoted_printable_decode(body),
-            };
-            decoded.map_or(Cow::Borrowed(body), Cow::Owned)
-        }
-        _ => Cow::Borrowed(part.contents()),
-    }
-}
-
-/// Type and subtype, as RFC 2045 §5.2 has it where a part does not say.
-pub(super) fn content_type(part: &MessagePart<'_>) -> String {
-    match part.content_type() {
-        Some(of) => of.subtype().map_or_else(|| of.ctype().to_owned(), |sub| format!("{}/{sub}", of.ctype())),
-        None if part.is_message() => "message/rfc822".to_owned(),
-        None if part.is_text() => "text/plain".to_owned(),
-        None => "application/octet-stream".to_owned(),
+        let structure = Structure::of(raw);
+        let part = structure.parts.get(number).filter(|part| part.kind != Kind::Multipart)?;
+        let name = file_name(part.name(), number, &part.content_type());
+        Some(Self { octets: part.octets(raw).into_owned(), disposition: disposition(&name)? })
     }
 }
 

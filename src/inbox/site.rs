@@ -44,6 +44,10 @@ const OCTETS: &str = "application/octet-stream";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// How the names of Services end, in a cluster as most are. No public name ends so: there is no top-level domain `svc`,
+/// and RFC 6762 keeps `local` out of the DNS.
+const SERVICES: [&str; 2] = [".svc", ".svc.cluster.local"];
+
 /// An answer that may go on for as long as somebody reads it.
 type Stream = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -81,7 +85,7 @@ impl Site {
         answer
     }
 
-    /// Whether host and target name this machine: by a loopback name or address, or by the bound address.
+    /// Whether host and target name this machine: by a loopback name or address, by the bound address, or as a Service.
     fn is_addressed(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
@@ -96,7 +100,9 @@ impl Site {
 
     fn is_ours(&self, host: &str) -> bool {
         let name = host.to_ascii_lowercase();
-        if name == "localhost" || name.ends_with(".localhost") {
+        let everywhere = self.bound.is_unspecified();
+        let is_service = || SERVICES.iter().any(|suffix| name.ends_with(suffix));
+        if name == "localhost" || name.ends_with(".localhost") || (everywhere && is_service()) {
             return true;
         }
         let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -105,9 +111,7 @@ impl Site {
             None => name.parse::<Ipv4Addr>().map(IpAddr::V4).ok(),
         };
         // Rebinding needs a name: where every address is bound, every address is ours.
-        address.is_some_and(|address| {
-            address.is_loopback() || address == self.bound || self.bound.is_unspecified()
-        })
+        address.is_some_and(|address| address.is_loopback() || address == self.bound || everywhere)
     }
 
     async fn route(&self, request: Request<Incoming>) -> Answer {
@@ -182,7 +186,7 @@ impl Site {
         }
         let limited = Limited::new(body, self.inbox.store.max_bytes());
         let raw: Bytes = match timeout(BODY_TIMEOUT, limited.collect()).await {
-            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Ok(body)) => owned(body.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 return problem(StatusCode::PAYLOAD_TOO_LARGE, "larger than the whole inbox");
             }
@@ -200,21 +204,22 @@ impl Site {
     }
 
     async fn show(&self, id: &str, view: Option<View>) -> Answer {
+        // What comes while it is read is told to the page.
+        let revision = self.inbox.store.revision();
         match self.find(id).await {
-            Ok((entry, content)) => {
-                let beside = self.inbox.store.beside(entry.place);
-                page::message(&entry, &content, view, &beside)
-            }
-            Err(_) => page::missing(),
+            Ok((entry, content)) => page::message(&self.inbox, (&entry, revision), &content, view),
+            Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => page::missing(),
+            Err(_) => page::unreadable(id),
         }
     }
 
     async fn html(&self, id: &str) -> Answer {
         let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
         let raw = entry.raw.clone().unwrap_or_default();
-        let document = spawn_blocking(move || html::document(&raw)).await.ok().flatten();
-        let Some(document) = document else {
-            return problem(StatusCode::NOT_FOUND, "the message has no HTML");
+        let document = match aside(move || html::document(&raw)).await {
+            Ok(Some(document)) => document,
+            Ok(None) => return problem(StatusCode::NOT_FOUND, "the message has no HTML"),
+            Err(failure) => return failure,
         };
         let mut answer = answer::new(StatusCode::OK, page::HTML, document);
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(html::POLICY));
@@ -225,9 +230,10 @@ impl Site {
         let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
         let raw = entry.raw.clone().unwrap_or_default();
         let number = number.parse().unwrap_or(usize::MAX);
-        let file = spawn_blocking(move || File::of(&raw, number)).await.ok().flatten();
-        let Some(File { octets, disposition }) = file else {
-            return problem(StatusCode::NOT_FOUND, "the message has no such part");
+        let File { octets, disposition } = match aside(move || File::of(&raw, number)).await {
+            Ok(Some(file)) => file,
+            Ok(None) => return problem(StatusCode::NOT_FOUND, "the message has no such part"),
+            Err(failure) => return failure,
         };
         let mut answer = answer::new(StatusCode::OK, OCTETS, octets);
         answer.headers_mut().insert(CONTENT_DISPOSITION, disposition);
@@ -237,7 +243,7 @@ impl Site {
     fn raw(&self, id: &str) -> Answer {
         let Some(entry) = self.inbox.store.find(id) else { return no_such_message() };
         let Some(raw) = entry.raw.clone() else {
-            return problem(StatusCode::NOT_FOUND, "no message came with this transaction");
+            return problem(StatusCode::NOT_FOUND, "no message is kept of this transaction");
         };
         let mut answer = answer::new(StatusCode::OK, MESSAGE, raw);
         let disposition = part::disposition(&format!("{id}.eml"));
@@ -245,15 +251,25 @@ impl Site {
         answer
     }
 
-    /// A message and what is in it. Reading a large one takes a while, so it is done aside.
+    /// A message and what is in it.
     async fn find(&self, id: &str) -> Result<(Arc<Entry>, Content), Answer> {
         let entry = self.inbox.store.find(id).ok_or_else(no_such_message)?;
         let raw = entry.raw.clone().unwrap_or_default();
-        match spawn_blocking(move || Content::of(&raw)).await {
-            Ok(content) => Ok((entry, content)),
-            Err(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the message can't be read")),
-        }
+        Ok((entry, aside(move || Content::of(&raw)).await?))
     }
+}
+
+/// A body that came at once shares the connection's buffer, which would stay as long as the body does.
+fn owned(body: Bytes) -> Bytes {
+    /// What hyper reads at once, at most: `h1_max_buf_size`.
+    const BUFFER: usize = 8192 + 4096 * 100;
+    if body.len() < BUFFER { Bytes::copy_from_slice(&body) } else { body }
+}
+
+/// Reading a large message takes a while, and what a sender wrote must not end more than its own request.
+async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Answer> {
+    let failed = |_| problem(StatusCode::INTERNAL_SERVER_ERROR, "the message can't be read");
+    spawn_blocking(read).await.map_err(failed)
 }
 
 fn whole(answer: Answer) -> Stream {

@@ -114,7 +114,8 @@ impl Store {
         match told.event.id.and_then(|id| held.remove(&id.to_string())) {
             Some(before) => self.keep(held, before.and_told(told)),
             None => {
-                let id = format!("early-{}", held.last_place + 1);
+                // No event has such an id: it may have no tilde.
+                let id = format!("~{}", held.last_place + 1);
                 self.add(held, Entry::told(told, id))
             }
         }
@@ -132,10 +133,8 @@ impl Store {
         while held.entries.len() > self.max_messages
             || (held.bytes > self.max_bytes && held.entries.len() > 1)
         {
-            let Some(oldest) = held.entries.values().next().map(|oldest| Arc::clone(&oldest.id)) else {
-                break;
-            };
-            held.remove(&oldest);
+            let Some((&oldest, _)) = held.entries.first_key_value() else { break };
+            held.remove_at(oldest);
         }
         self.revised.send_replace(held.revision);
         entry
@@ -191,6 +190,11 @@ impl Store {
         (id(newer), id(older))
     }
 
+    /// The revision.
+    pub(super) fn revision(&self) -> u64 {
+        *self.revised.borrow()
+    }
+
     /// The revision, and whenever there is another.
     pub(super) fn revised(&self) -> watch::Receiver<u64> {
         self.revised.subscribe()
@@ -221,7 +225,12 @@ impl Held {
     }
 
     fn remove(&mut self, id: &str) -> Option<Arc<Entry>> {
-        let entry = self.entries.remove(&self.places.remove(id)?)?;
+        self.remove_at(*self.places.get(id)?)
+    }
+
+    fn remove_at(&mut self, place: u64) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(&place)?;
+        self.places.remove(&entry.id);
         self.changes.remove(&entry.revision);
         self.bytes -= entry.cost();
         if let Some(key) = entry.dedupe_key()

@@ -1,6 +1,6 @@
 //! The inbox and its page over real sockets.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -42,8 +42,12 @@ impl Running {
     }
 
     async fn with(change: impl FnOnce(Options) -> Options) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::at(Ipv4Addr::LOCALHOST, change).await
+    }
+
+    async fn at(bound: Ipv4Addr, change: impl FnOnce(Options) -> Options) -> Self {
+        let listener = TcpListener::bind((bound, 0)).await.unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()));
         let inbox = Inbox::new(&change(Options::new("127.0.0.1:2525".parse().unwrap())));
         tokio::spawn(inbox.clone().serve(listener, std::future::pending()));
         Self { address, inbox }
@@ -218,6 +222,7 @@ async fn foreign_host_names_are_turned_away() {
         (format!("localhost.evil.example:{port}"), 421),
         (format!("127.0.0.1.evil.example:{port}"), 421),
         (format!("192.0.2.1:{port}"), 421),
+        (format!("inbox.support.svc:{port}"), 421),
         (format!("localhost:{port}\r\nHost: evil.example"), 421),
         ("evil.example@localhost".to_owned(), 421),
         (String::new(), 421),
@@ -229,6 +234,24 @@ async fn foreign_host_names_are_turned_away() {
     }
     let absolute = "GET http://evil.example/api/v1/messages HTTP/1.1\r\nHost: localhost\r\n";
     assert_eq!(running.send(absolute, b"").await.status, 421);
+}
+
+#[tokio::test]
+async fn where_every_address_is_bound_it_answers_as_a_service() {
+    let running = Running::at(Ipv4Addr::UNSPECIFIED, |options| options).await;
+    for (host, status) in [
+        ("inbox.support.svc:8025", 200),
+        ("inbox.support.svc", 200),
+        ("Inbox.Support.svc.cluster.local:8025", 200),
+        ("192.0.2.1:8025", 200),
+        ("svc", 421),
+        ("evilsvc", 421),
+        ("inbox.support.svc.evil.example", 421),
+        ("cluster.local", 421),
+    ] {
+        let head = format!("POST {INBOUND} HTTP/1.1\r\nHost: {host}\r\n{}", event("one"));
+        assert_eq!(running.send(&head, MAIL).await.status, status, "{host}");
+    }
 }
 
 #[tokio::test]

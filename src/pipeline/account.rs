@@ -1,7 +1,8 @@
 //! All that is known of a transaction, for people who watch it on the page of `dev`.
 //!
 //! Made only for a [feed with accounts](super::feed::Feed::with_accounts): no other front-end holds messages for
-//! longer than it has to, or shows them to anybody. Texts are for people; credentials stand in none of them.
+//! longer than it has to, or shows them to anybody. Texts are for people. No credentials of a client or of the
+//! configuration stand in them; but a message, and what a backend answers, is there as it came.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -42,9 +43,13 @@ pub struct Account {
 }
 
 impl Account {
-    /// Octets of the message that it holds.
+    /// Octets that it holds, about: the message, and texts.
     pub fn octets(&self) -> usize {
-        self.delivery.as_ref().map_or(0, |delivery| delivery.prefix.len() + delivery.message.len())
+        let lines = self.transcript.iter().map(|line| size_of::<Line>() + line.text.len());
+        let replies = self.replies.iter().map(String::len);
+        let recipients = self.recipients.iter().map(RecipientAccount::octets);
+        let delivery = self.delivery.as_ref().map_or(0, DeliveryAccount::octets);
+        lines.chain(replies).chain(recipients).sum::<usize>() + delivery
     }
 }
 
@@ -65,6 +70,22 @@ pub struct RecipientAccount {
     pub policies: Vec<Holding>,
     /// What the backend said of it in the end, where it was handed over: its receipt, or why there is none.
     pub outcome: Option<Result<String, String>>,
+}
+
+impl RecipientAccount {
+    fn octets(&self) -> usize {
+        let why = self.why.iter().map(String::len).sum::<usize>();
+        let policies = self.policies.iter().map(|holding| size_of::<Holding>() + holding.target.len());
+        let (Ok(outcome) | Err(outcome)) = self.outcome.as_ref().unwrap_or(const { &Ok(String::new()) });
+        why + policies.sum::<usize>() + outcome.len()
+    }
+}
+
+impl DeliveryAccount {
+    fn octets(&self) -> usize {
+        let attempts = self.attempts.iter().map(|attempt| size_of::<Attempt>() + attempt.answer.len());
+        self.prefix.len() + self.message.len() + attempts.sum::<usize>()
+    }
 }
 
 /// What a backend was handed, and what it said.

@@ -8,12 +8,13 @@ use tracing::{Instrument, Span};
 use super::notify::Notices;
 use super::outcome::{self, Settled, Telling};
 use super::recipient;
-use super::session::Session;
+use super::session::{Dropped, Session};
 use super::transaction::Transaction;
 use crate::backend::{Cause, Conversation, Delivery, Live, Notifier, Outcome, SessionFacts, Share};
 use crate::mail::body::Message;
 use crate::mail::header::Header;
 use crate::mail::{Envelope, Greeting, GreetingName, Protocol, Recipient, TransactionId};
+use crate::metrics::MessageOutcome;
 use crate::plan::{Bounces, Deliver, Profile, Rule};
 use crate::policy::bounce::is_answer;
 use crate::smtp::Answer;
@@ -40,17 +41,34 @@ impl Session {
         transaction.span.record("transaction", tracing::field::display(moment.id));
         let message = std::mem::take(&mut transaction.body).finish();
         self.door.metrics.message_bytes(message.len());
-        match self.prepare(&mut transaction, &message, &moment) {
-            Ok(prepared) => self.deliver(prepared, &moment).await,
+        // Who drops this, or panics in it, finds what there is to tell.
+        self.dropped = self.unanswered(&transaction, message.len(), moment.id);
+        let answer = self.settled(&mut transaction, &message, &moment).await;
+        self.dropped = None;
+        answer
+    }
+
+    /// A message that is complete, in case that it gets no answer.
+    fn unanswered(&self, transaction: &Transaction, size: usize, id: TransactionId) -> Option<Dropped> {
+        let report = self.door.feed.is_watched().then(|| {
+            let mut report = self.of(transaction, &transaction.recipients, MessageOutcome::Abandoned);
+            (report.event.id, report.event.size) = (Some(id), Some(size));
+            Box::new(report)
+        });
+        let route = Arc::clone(transaction.route()?);
+        Some(Dropped { route, begun: true, id: Some(id), report })
+    }
+
+    async fn settled(&mut self, transaction: &mut Transaction, message: &Message, moment: &Moment) -> Answer {
+        match self.prepare(transaction, message, moment) {
+            Ok(prepared) => self.deliver(prepared, moment).await,
             Err(reply) => {
                 let outcome = outcome::label_of_ours(&reply);
-                self.count_message(&transaction, outcome);
+                self.count_message(transaction, outcome);
                 tracing::warn!(id = %moment.id, client = %self.peer.client.address, %reply, "message refused");
                 self.report(|session| {
-                    let mut report = session.of(&transaction, &transaction.recipients, outcome);
-                    let event = &mut report.event;
-                    (event.id, event.code, event.size) =
-                        (Some(moment.id), Some(reply.code()), Some(message.len()));
+                    let mut report = session.of(transaction, &transaction.recipients, outcome);
+                    (report.event.id, report.event.size) = (Some(moment.id), Some(message.len()));
                     report
                 });
                 Answer::Refuse(reply)

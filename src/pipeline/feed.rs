@@ -5,8 +5,9 @@
 //!               └▶ channel ─────────────next─▶ the page of `dev`, with an account of each
 //! ```
 //!
-//! Telling never waits: an event that does not fit takes the place of the oldest, in the channel it is left out. Either
-//! way whoever reads too slowly learns how many are missing. While nobody reads nothing is built, and nothing is held.
+//! Telling never waits: an event that does not fit takes the place of the oldest, in the channel it is left out. While
+//! nobody reads nothing is built, and nothing is held; what happens is counted. Either way whoever reads too slowly, or
+//! has not read for a while, learns how many are missing.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -29,11 +30,11 @@ mod tests;
 const HELD: usize = 1024;
 /// Events that wait for who reads accounts.
 const WAITING: usize = 16_384;
-/// Octets of their messages; one message more may wait.
+/// Octets of their messages and texts; one account more may wait.
 const WAITING_OCTETS: usize = 256 << 20;
 /// Events that one reading gives.
 const MOST: usize = 256;
-/// For how long events are held after a reading, so that the next one misses none.
+/// For how long events are held after a reading, so that the next one misses none; from then on they are counted.
 const KEEP: Duration = Duration::from_secs(30);
 /// Recipients that an event names, so that it has a bound; the others are counted.
 pub const NAMED: usize = 20;
@@ -91,7 +92,7 @@ pub struct Batch {
     pub events: Vec<Arc<Event>>,
     /// Where the next reading goes on.
     pub next: u64,
-    /// Events that were told since the last reading, and are not held any more.
+    /// Events since the last reading that are not held: there were too many, or it was too long ago.
     pub missed: u64,
 }
 
@@ -132,8 +133,10 @@ struct Inner {
     /// Milliseconds since it began; 0: nobody has read yet.
     watched_until: AtomicU64,
     ring: Mutex<VecDeque<Arc<Event>>>,
-    /// The number of the last event; the first one has 1.
+    /// The number of the last event that was held, or of the last that was not when somebody came to read.
     last: watch::Sender<u64>,
+    /// Events that nobody watched, and that have no number yet.
+    unseen: AtomicU64,
     subscriber: Option<Subscriber>,
 }
 
@@ -141,7 +144,7 @@ struct Inner {
 #[derive(Debug)]
 struct Subscriber {
     told: mpsc::Sender<Told>,
-    /// Octets of messages that wait to be read.
+    /// Octets of accounts that wait to be read.
     waiting: Arc<AtomicUsize>,
     /// Events that found no room since the last one that did.
     missed: AtomicU64,
@@ -173,6 +176,7 @@ impl Feed {
             watched_until: AtomicU64::new(0),
             ring: Mutex::default(),
             last: watch::Sender::new(0),
+            unseen: AtomicU64::new(0),
             subscriber,
         }))
     }
@@ -199,6 +203,9 @@ impl Feed {
     /// Tells what became of a transaction; `report` is called only if somebody watches.
     pub fn tell(&self, report: impl FnOnce() -> Report) {
         let is_read = self.is_read();
+        if !is_read {
+            self.unseen();
+        }
         if !is_read && !self.wants_accounts() {
             return;
         }
@@ -210,6 +217,11 @@ impl Feed {
         if is_read {
             self.hold(event);
         }
+    }
+
+    /// Something happens that nobody watches.
+    pub(super) fn unseen(&self) {
+        self.0.unseen.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether somebody reads, or did not long ago; what is held for one who has gone is forgotten.
@@ -235,6 +247,7 @@ impl Feed {
     pub async fn read(&self, after: Option<u64>, patience: Duration) -> Batch {
         let until = self.now() + milliseconds(patience + KEEP);
         self.0.watched_until.fetch_max(until, Ordering::Relaxed);
+        self.number_unseen();
         let mut last = self.0.last.subscribe();
         // A number that was never given is that of another process, which was here before.
         let after = after.unwrap_or(*last.borrow());
@@ -242,6 +255,18 @@ impl Feed {
         // Nothing told in time is an answer, too.
         let _ = timeout(patience, last.wait_for(|last| *last > after)).await;
         self.batch(after)
+    }
+
+    /// Gives numbers to what happened unseen. What is held is numbered without a gap, so that it goes first.
+    fn number_unseen(&self) {
+        let mut ring = self.ring();
+        let unseen = self.0.unseen.swap(0, Ordering::Relaxed);
+        if unseen > 0 {
+            let held = std::mem::take(&mut *ring);
+            self.0.last.send_modify(|last| *last += unseen);
+            drop(ring);
+            drop(held);
+        }
     }
 
     fn batch(&self, after: u64) -> Batch {

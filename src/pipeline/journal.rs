@@ -6,7 +6,6 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::account::{Line, Who};
-use super::report::Report;
 use crate::smtp::{Heard, Part, Reply};
 
 /// Lines that one session, and one transaction of it, may have.
@@ -27,8 +26,6 @@ pub(super) struct Journal {
     transaction: Lines,
     /// What is said next belongs to the transaction.
     within: bool,
-    /// What became of a transaction, as long as the replies to it may come.
-    pub(super) pending: Option<Box<Report>>,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +43,6 @@ impl Default for Journal {
             session: Lines::default(),
             transaction: Lines::default(),
             within: false,
-            pending: None,
         }
     }
 }
@@ -62,17 +58,11 @@ impl Journal {
         self.add(Who::Client, &text);
     }
 
-    /// We say this; it is part of what becomes of a transaction, where that is pending.
+    /// We say this.
     pub(super) fn said(&mut self, reply: &Reply) {
-        let mut octets = Vec::new();
-        reply.encode(&mut octets);
-        let text = String::from_utf8_lossy(&octets).trim_end().replace("\r\n", "\n");
         match reply.code() {
             CHALLENGE => self.add(Who::Server, &format!("{CHALLENGE} (withheld)")),
-            _ => self.add(Who::Server, &text),
-        }
-        if let Some(account) = self.pending.as_mut().and_then(|report| report.account.as_mut()) {
-            account.replies.push(text);
+            _ => self.add(Who::Server, &shown(reply)),
         }
     }
 
@@ -105,6 +95,13 @@ impl Lines {
         let (who, text) = if self.full { (Who::Note, MORE) } else { (who, text) };
         self.lines.push(Line { at, who, text: text.into() });
     }
+}
+
+/// A reply as it is said, its lines parted by `\n`.
+pub(super) fn shown(reply: &Reply) -> String {
+    let mut octets = Vec::new();
+    reply.encode(&mut octets);
+    String::from_utf8_lossy(&octets).trim_end().replace("\r\n", "\n")
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! What becomes of transactions, told to people who watch: see `feed`. Not here: how it is counted and logged.
 //!
-//! Where accounts are wanted, what became of a transaction is held back until all replies to it have been said, so that
-//! they are part of it.
+//! What became of a transaction is held back until all replies to it have been said, so that they are part of it: what
+//! the pipeline has decided need not be what the engine says in the end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::account::{Account, DeliveryAccount};
 use super::feed::{Event, NAMED, Stage};
+use super::journal;
 use super::outcome;
 use super::reason::Reasons;
 use super::recipient::Refusal;
@@ -17,7 +18,8 @@ use crate::backend::{Delivery, Outcome};
 use crate::mail::{ForwardPath, Recipient, ReversePath};
 use crate::metrics::{MessageOutcome, RecipientReason};
 use crate::plan::Target;
-use crate::smtp::{Heard, Part, Question, Reply};
+use crate::smtp::reply;
+use crate::smtp::{Heard, Part, Question, Reply, Verb};
 
 /// An event, and an account where those are wanted.
 #[derive(Debug, Clone)]
@@ -33,6 +35,14 @@ impl Report {
     pub(super) fn now(mut self: Box<Self>) -> Self {
         self.event.at = SystemTime::now();
         *self
+    }
+
+    /// The client is told this of it.
+    fn answered(&mut self, reply: &Reply) {
+        self.event.code = self.event.code.max(Some(reply.code()));
+        if let Some(account) = &mut self.account {
+            account.replies.push(journal::shown(reply));
+        }
     }
 }
 
@@ -54,17 +64,41 @@ impl Session {
         if heard.part == Part::Beginning {
             // It was part of what was said before.
             self.abandoned();
-            self.settle();
         }
         if let Some(journal) = &mut self.journal {
             journal.heard(heard);
         }
     }
 
-    /// We say something.
-    pub fn said(&mut self, reply: &Reply) {
+    /// We say something, in answer to this. Only a message has more than one reply.
+    pub fn said(&mut self, verb: Verb, reply: &Reply) {
+        let answers_message = verb == Verb::Message;
+        if !answers_message
+            && self.pending.as_ref().is_some_and(|report| report.event.stage == Stage::Message)
+        {
+            self.settle();
+        }
+        self.say(reply);
+        if !answers_message {
+            self.settle();
+            self.give_up();
+            self.settle();
+        }
+    }
+
+    /// We say the last, unasked: where a message is coming in, that is what it hears.
+    pub fn last_word(&mut self, reply: &Reply) {
+        self.reset();
+        self.give_up();
+        self.say(reply);
+    }
+
+    fn say(&mut self, reply: &Reply) {
         if let Some(journal) = &mut self.journal {
             journal.said(reply);
+        }
+        if let Some(report) = &mut self.pending {
+            report.answered(reply);
         }
     }
 
@@ -77,9 +111,8 @@ impl Session {
 
     /// All replies to what was heard last have been said.
     pub fn settle(&mut self) {
-        let Some(journal) = &mut self.journal else { return };
-        let Some(mut report) = journal.pending.take() else { return };
-        if let Some(account) = &mut report.account {
+        let Some(mut report) = self.pending.take() else { return };
+        if let (Some(account), Some(journal)) = (&mut report.account, &self.journal) {
             account.transcript = journal.transcript();
         }
         self.door.feed.tell(|| *report);
@@ -89,9 +122,11 @@ impl Session {
     pub fn turned_down(&mut self, question: &Question, reply: &Reply) {
         match question {
             Question::Sender(sender) => self.refused_sender(&sender.reverse_path, reply),
-            // All that the engine has to say of a recipient is that it is one too many.
             Question::Recipient(recipient) => {
-                let refusal = Refusal::new(reply.clone(), RecipientReason::TooMany);
+                let too_many = *reply == reply::TOO_MANY_RECIPIENTS;
+                // What else the engine has to say of a recipient is that it comes out of order.
+                let reason = if too_many { RecipientReason::TooMany } else { RecipientReason::Syntax };
+                let refusal = Refusal::new(reply.clone(), reason);
                 self.refused_recipient(&recipient.forward_path, &refusal);
             }
             _ => {}
@@ -100,9 +135,7 @@ impl Session {
 
     /// The transaction of a sender does not begin.
     pub(super) fn refused_sender(&mut self, sender: &ReversePath, reply: &Reply) {
-        self.report(|session| {
-            session.blank(Stage::Sender, sender, outcome::label_of_ours(reply), Some(reply.code()))
-        });
+        self.report(|session| session.blank(Stage::Sender, sender, outcome::label_of_ours(reply)));
     }
 
     /// A recipient does not become part of the transaction.
@@ -112,7 +145,7 @@ impl Session {
             let transaction = session.transaction.as_deref();
             let sender =
                 transaction.map_or(&ReversePath::Null, |transaction| &transaction.sender.reverse_path);
-            let mut report = session.blank(Stage::Recipient, sender, outcome, Some(refusal.reply.code()));
+            let mut report = session.blank(Stage::Recipient, sender, outcome);
             if let (Some(account), Some(transaction)) = (&mut report.account, transaction) {
                 let reasons = Reasons::new(transaction, &session.peer);
                 account.recipients.push(reasons.of_refused(recipient, refusal.reason));
@@ -134,7 +167,6 @@ impl Session {
             let recipients = &delivery.envelope.recipients;
             let mut report = session.of(transaction, recipients, told.outcome);
             report.event.id = Some(delivery.id);
-            report.event.code = Some(told.code);
             report.event.size = Some(delivery.message.len());
             report.event.took = Some(took);
             if let Some(account) = &mut report.account {
@@ -158,7 +190,7 @@ impl Session {
         recipients: &[Recipient],
         outcome: MessageOutcome,
     ) -> Report {
-        let mut report = self.blank(Stage::Message, &transaction.sender.reverse_path, outcome, None);
+        let mut report = self.blank(Stage::Message, &transaction.sender.reverse_path, outcome);
         let named = &recipients[..recipients.len().min(NAMED)];
         let event = &mut report.event;
         event.recipients = named.iter().map(|recipient| recipient.original.clone()).collect();
@@ -172,26 +204,18 @@ impl Session {
         report
     }
 
-    /// Tells a report, at once or when all has been said; it is made only where somebody watches.
+    /// Holds a report back until all has been said; it is made only where somebody watches.
     pub(super) fn report(&mut self, make: impl FnOnce(&Self) -> Report) {
-        if self.journal.is_none() {
-            return self.door.feed.tell(|| make(self));
-        }
         self.settle();
-        let report = Box::new(make(self));
-        if let Some(journal) = &mut self.journal {
-            journal.pending = Some(report);
+        if self.door.feed.is_watched() {
+            self.pending = Some(Box::new(make(self)));
+        } else {
+            self.door.feed.unseen();
         }
     }
 
-    /// A report that names nobody but the sender yet.
-    fn blank(
-        &self,
-        stage: Stage,
-        sender: &ReversePath,
-        outcome: MessageOutcome,
-        code: Option<u16>,
-    ) -> Report {
+    /// A report that names nobody but the sender yet, and no reply.
+    fn blank(&self, stage: Stage, sender: &ReversePath, outcome: MessageOutcome) -> Report {
         let event = Event {
             at: SystemTime::now(),
             stage,
@@ -206,7 +230,7 @@ impl Session {
             backend: None,
             size: None,
             outcome,
-            code,
+            code: None,
             took: None,
         };
         let account = self.journal.as_ref().map(|journal| {

@@ -19,7 +19,7 @@ use super::submission;
 use super::transaction::{Taken, Transaction};
 use super::xclient::Told;
 use crate::lookup::Verified;
-use crate::mail::{Client, ForwardPath, Greeting, Protocol, Tls};
+use crate::mail::{Client, ForwardPath, Greeting, Protocol, Tls, TransactionId};
 use crate::metrics::{
     Check, CheckOutcome, ListenerMetrics, MessageOutcome, RecipientOutcome, RecipientReason,
 };
@@ -80,11 +80,13 @@ pub struct Session {
     pub(super) told: Option<Box<Told>>,
     pub(super) transaction: Option<Box<Transaction>>,
     pub(super) sign_in: Option<Box<SignIn>>,
-    dropped: Option<Dropped>,
+    pub(super) dropped: Option<Dropped>,
     /// Recipients refused so far; `None` once one was accepted.
     refused: Option<u32>,
     /// What is said, where somebody wants to know.
     pub(super) journal: Option<Box<Journal>>,
+    /// What became of a transaction, as long as the replies to it may come.
+    pub(super) pending: Option<Box<Report>>,
     /// That of the connection.
     span: Span,
 }
@@ -92,12 +94,14 @@ pub struct Session {
 /// A transaction that is gone. If it is answered yet, its message was refused on its way in; if not, it
 /// was abandoned.
 #[derive(Debug)]
-struct Dropped {
-    route: Arc<str>,
+pub(super) struct Dropped {
+    pub(super) route: Arc<str>,
     /// Octets of its message had come.
-    begun: bool,
+    pub(super) begun: bool,
+    /// Its message was complete, and has no answer yet.
+    pub(super) id: Option<TransactionId>,
     /// What is told of it, where somebody watches.
-    report: Option<Box<Report>>,
+    pub(super) report: Option<Box<Report>>,
 }
 
 impl Session {
@@ -115,6 +119,7 @@ impl Session {
             sign_in: None,
             transaction: None,
             dropped: None,
+            pending: None,
             refused: Some(0),
             span,
         }
@@ -157,6 +162,8 @@ impl Session {
         match question {
             Question::Connect => Answer::Accept.into(),
             Question::Hello(greeting) => {
+                // RFC 5321 §4.1.4: it acts as RSET. What went before goes by the greeting that it had.
+                self.reset();
                 let hello = self.hello(&greeting);
                 self.greet(greeting);
                 Answer::Capabilities(hello).into()
@@ -221,8 +228,12 @@ impl Session {
             let begun = !transaction.body.is_empty();
             let of = || self.of(&transaction, &transaction.recipients, MessageOutcome::Abandoned);
             let report = self.door.feed.is_watched().then(|| Box::new(of()));
-            self.dropped =
-                transaction.route().map(|route| Dropped { route: Arc::clone(route), begun, report });
+            self.dropped = transaction.route().map(|route| Dropped {
+                route: Arc::clone(route),
+                begun,
+                id: None,
+                report,
+            });
         }
     }
 
@@ -233,21 +244,34 @@ impl Session {
         let outcome = outcome::label_of_ours(reply);
         self.door.metrics.message(route, outcome);
         tracing::info!(client = %self.peer.client.address, listener = &*self.door.listener, route, %reply, "message refused");
-        if let Some(mut report) = dropped.and_then(|dropped| dropped.report) {
-            (report.event.outcome, report.event.code) = (outcome, Some(reply.code()));
-            self.report(|_| report.now());
+        match dropped.and_then(|dropped| dropped.report) {
+            None => self.door.feed.unseen(),
+            Some(mut report) => {
+                report.event.outcome = outcome;
+                self.report(|_| report.now());
+            }
         }
     }
 
     /// Nothing more comes of a message that has begun: the connection has ended, or another follows.
     pub fn abandoned(&mut self) {
         self.reset();
-        if let Some(dropped) = self.dropped.take().filter(|dropped| dropped.begun) {
-            self.door.metrics.message(&dropped.route, MessageOutcome::Abandoned);
-            if let Some(report) = dropped.report {
-                self.report(|_| report.now());
-            }
-        }
+        self.give_up();
+        self.settle();
+    }
+
+    /// Of a transaction that is gone nothing more comes.
+    pub(super) fn give_up(&mut self) {
+        let Some(Dropped { route, id, report, .. }) = self.dropped.take().filter(|dropped| dropped.begun)
+        else {
+            return;
+        };
+        self.door.metrics.message(&route, MessageOutcome::Abandoned);
+        let id = id.map(tracing::field::display);
+        tracing::info!(id, client = %self.peer.client.address, listener = &*self.door.listener, route = &*route, "message abandoned");
+        let Some(report) = report else { return self.door.feed.unseen() };
+        // One that was complete has been given up just now, the others when they were dropped.
+        self.report(|_| if id.is_some() { report.now() } else { *report });
     }
 
     /// What is on offer here and now.
@@ -345,8 +369,9 @@ impl Session {
         let permanent = refusal.reply.class() == Class::Permanent;
         let outcome = if permanent { RecipientOutcome::Refused } else { RecipientOutcome::Deferred };
         self.door.metrics.recipient(outcome, refusal.reason);
-        if let Some(asked) = asked {
-            self.refused_recipient(&asked, &refusal);
+        match asked {
+            None => self.door.feed.unseen(),
+            Some(asked) => self.refused_recipient(&asked, &refusal),
         }
         let Some(refused) = self.refused.as_mut().filter(|_| permanent) else {
             return Answer::Refuse(refusal.reply).into();

@@ -119,8 +119,19 @@ impl Http {
     /// As people write it, with its port.
     pub fn url(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };
-        format!("{scheme}://{}:{}{}", bracketed(&self.host), self.port, self.path)
+        format!("{scheme}://{}:{}{}", bracketed(&self.host), self.port, masked(&self.path))
     }
+}
+
+/// A path with its query, whose values may be secrets: of each only that it is there.
+fn masked(path: &str) -> Cow<'_, str> {
+    let Some((path, query)) = path.split_once('?') else { return path.into() };
+    let names = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}=…"),
+        // It may be a value as well as a name.
+        None => "…".to_owned(),
+    });
+    format!("{path}?{}", names.collect::<Vec<_>>().join("&")).into()
 }
 
 /// A host as it stands before a port.
@@ -208,4 +219,21 @@ pub enum OnPartial {
     Bounce,
     /// A mix is `451`.
     Defer,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_a_query_are_kept_back() {
+        for (path, expected) in [
+            ("/inbound", "/inbound"),
+            ("/a?token=pencil&tenant=7", "/a?token=…&tenant=…"),
+            ("/a?pencil", "/a?…"),
+            ("/a?t=x=y?z", "/a?t=…"),
+        ] {
+            assert_eq!(masked(path), expected);
+        }
+    }
 }

@@ -136,14 +136,24 @@ impl Finding {
     }
 }
 
-/// A text as it may be told: on one line, with control characters as escapes. What is quoted of a
-/// configuration may hold any.
+/// A text as it may be told: on one line, with escapes for characters that control, or that change how others are
+/// shown. What is quoted of a configuration, or of strangers, may hold any.
 pub fn shown(text: &str) -> String {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_unsafe) {
         return text.to_owned();
     }
-    let shown = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    let shown = |c: char| if is_unsafe(c) { c.escape_default().collect() } else { c.to_string() };
     text.chars().map(shown).collect()
+}
+
+/// Controls, and what Unicode has to turn the direction of text (UAX #9), to part lines, or to show nothing at all.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 impl fmt::Display for Finding {
@@ -157,5 +167,21 @@ impl fmt::Display for Finding {
             write!(f, ": {}", self.field)?;
         }
         write!(f, ": {:?}: {}", self.reason, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_shown_changes_how_the_rest_is() {
+        for (text, expected) in [
+            ("Grüße, 你好 👋", "Grüße, 你好 👋"),
+            ("a\u{1b}[2J\nb", "a\\u{1b}[2J\\nb"),
+            ("a\u{202e}b\u{2066}c\u{200b}d\u{feff}", "a\\u{202e}b\\u{2066}c\\u{200b}d\\u{feff}"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
     }
 }

@@ -91,13 +91,13 @@ impl Connection<'_> {
             let mut octets = Vec::new();
             reply::INTERNAL_ERROR.encode(&mut octets);
             socket.last_word(&octets);
+            self.pipeline.last_word(&reply::INTERNAL_ERROR);
             Ok(Ending::Closed(SessionOutcome::Failed))
         });
         self.pipeline.noted(|| {
             ending.as_ref().map_or_else(|error| format!("connection lost: {error}"), Ending::shown)
         });
         self.pipeline.abandoned();
-        self.pipeline.settle();
         let outcome = match ending {
             // Deviation: whoever said QUIT, and nothing behind it, sends nothing more that could make
             // the kernel reset the connection, so there is no need to read on.
@@ -187,7 +187,7 @@ impl Connection<'_> {
                     self.count(&mut message, verb, &reply, now - since);
                     since = now;
                     note(verb, &reply, outcome);
-                    self.pipeline.said(&reply);
+                    self.pipeline.said(verb, &reply);
                 }
                 Action::Heard(heard) => self.pipeline.heard(heard),
                 Action::Refused(question, reply) => self.pipeline.turned_down(&question, &reply),
@@ -196,6 +196,7 @@ impl Connection<'_> {
                     since = Instant::now();
                 }
                 Action::Ask(question) => {
+                    self.pipeline.settle();
                     message = if matches!(question, Question::Message) { Told::Asked } else { Told::Nothing };
                     let asked = span.insert(telemetry::command_span(self.pipeline.span()));
                     self.ask(question, socket, out).instrument(asked.clone()).await?;
@@ -357,6 +358,7 @@ impl Connection<'_> {
         let mut out = Vec::new();
         reply::TOO_SLOW.encode(&mut out);
         self.metrics.command(Verb::Connect, reply::TOO_SLOW.code(), Duration::ZERO);
+        self.pipeline.last_word(&reply::TOO_SLOW);
         socket.write(&mut out).await?;
         Ok(Ending::Closed(SessionOutcome::TimedOut))
     }

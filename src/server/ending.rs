@@ -28,6 +28,10 @@ impl Ending {
     /// For people.
     pub(super) fn shown(&self) -> String {
         match self {
+            Self::Closed(SessionOutcome::TimedOut) => "the client was too slow, and is hung up on".to_owned(),
+            Self::Closed(SessionOutcome::Failed) => {
+                "a defect of the front-end ends the connection".to_owned()
+            }
             Self::Closed(_) => "the connection is closed".to_owned(),
             Self::Cut => "the front-end goes away and cuts the connection".to_owned(),
             Self::Unsecured(error) => format!("the TLS handshake has failed: {error}"),

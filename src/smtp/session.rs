@@ -321,6 +321,10 @@ impl Session {
                 Step::Progress
             }
             (Err(reply), None) if reply == reply::BAD_LINE => self.breach(Violation::BadLine, reply),
+            (Ok(Command::Mail(sender)), Some(reply)) => self.refuse(verb, Question::Sender(sender), reply),
+            (Ok(Command::Rcpt(recipient)), Some(reply)) => {
+                self.refuse(verb, Question::Recipient(recipient), reply)
+            }
             (_, Some(reply)) | (Err(reply), None) => self.say(verb, reply),
         }
     }

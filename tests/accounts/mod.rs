@@ -21,6 +21,7 @@ use crate::support::until::PATIENCE;
 
 mod conversation;
 mod deliveries;
+mod endings;
 mod refusals;
 
 /// A front-end in this process.
@@ -37,10 +38,11 @@ struct House {
 impl House {
     /// With a listener on `port`.
     fn open(port: u16, manifests: &Manifests) -> Self {
-        Self::of(port, &manifests.yaml())
+        Self::of(port, &manifests.yaml(), 100)
     }
 
-    fn of(port: u16, yaml: &str) -> Self {
+    /// The same, for so many sessions at a time.
+    fn of(port: u16, yaml: &str, max_sessions: usize) -> Self {
         let loaded = source::parse("manifests", yaml).unwrap();
         let gateway = loaded.snapshot.gateways().next().unwrap().clone();
         let plan = compile(&loaded.snapshot, &gateway, Origin::Files).plan.unwrap();
@@ -50,7 +52,7 @@ impl House {
             let (serving, current) = watch::channel(Arc::new(Serving::new(plan, None, &metrics)));
             let budget = Arc::new(Budget::new(64 << 20, &metrics));
             let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            let options = Options { address, max_sessions: 100, drain_timeout: Duration::from_secs(5) };
+            let options = Options { address, max_sessions, drain_timeout: Duration::from_secs(1) };
             let mut server = Server::new(options, current, budget, metrics.clone(), feed.clone());
             server.apply().await.unwrap();
             (serving, server)

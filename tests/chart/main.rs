@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says by a panic what is wrong")]
 
 mod alerts;
+mod build;
 mod conform;
 mod dashboards;
 mod documents;

@@ -52,6 +52,22 @@ fn pods_are_restricted() {
 }
 
 #[test]
+fn variables_stand_once_and_refer_to_those_before_them() {
+    each(|set, objects| {
+        for container in objects.iter().filter_map(pod).flat_map(containers) {
+            let mut before = BTreeSet::new();
+            for variable in container["env"].as_array().into_iter().flatten() {
+                let value = variable["value"].as_str().unwrap_or_default();
+                for referred in value.split("$(").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+                    assert!(before.contains(referred), "{set}: {referred}");
+                }
+                assert!(before.insert(variable["name"].as_str().unwrap()), "{set}: {variable}");
+            }
+        }
+    });
+}
+
+#[test]
 fn probes_are_of_the_admin_port() {
     each(|set, objects| {
         for deployment in objects.iter().filter(|object| kind(object) == "Deployment") {

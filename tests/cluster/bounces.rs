@@ -28,7 +28,7 @@ fn an_application_has_the_sender_told() {
     let (address, said) = release.install(37, &values(home));
     assert!(said.contains("service mailchute-public-bounces"), "{said}");
     let page = SocketAddr::from((address_of(node, "home", home), HOME));
-    route(node, (home, page), mail);
+    route(node, home, mail);
     let service = SocketAddr::from((address, 25));
     until_true("the route is live on all front-ends", || release.takes("bob@example.net") == [250; 2]);
     let message = b"Message-ID: <1@client.example>\r\nSubject: dinner\r\n\r\nAt eight?\r\n";
@@ -111,8 +111,8 @@ spec:
     ]);
 }
 
-/// Bob's mail goes to the pod, by its address: to other names its page does not answer.
-fn route(node: &Node, (namespace, page): (&str, SocketAddr), parent: &str) {
+/// Bob's mail goes to the pod.
+fn route(node: &Node, namespace: &str, parent: &str) {
     node.kubectl().apply(&format!(
         "apiVersion: mailchute.dev/v1alpha1
 kind: MailRoute
@@ -128,7 +128,7 @@ apiVersion: mailchute.dev/v1alpha1
 kind: MailBackend
 metadata: {{name: home, namespace: {namespace}}}
 spec:
-  http: {{url: 'http://{page}/inbound'}}
+  http: {{service: {{name: home, port: {HOME}}}, path: /inbound}}
 "
     ));
 }

@@ -17,6 +17,7 @@ mod image;
 mod leader;
 mod lease;
 mod node;
+mod quickstart;
 mod rbac;
 mod rollout;
 mod seen;

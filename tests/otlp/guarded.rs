@@ -69,7 +69,7 @@ impl Guarded {
         assert!(front_end.metric(&["mailchute_telemetry_dropped_total"]) < 1.0);
     }
 
-    /// Nothing comes without what `but` lacks; it is counted, and the log says once how it failed.
+    /// Nothing comes without what `but` lacks; it is counted, and the log says once how it failed, in the collector's words.
     fn refuses(&self, protocol: &str, but: &[(&str, &str)], detail: &str) {
         let front_end = self.front_end(protocol, but);
         let failed = ["mailchute_telemetry_exports_total", r#"signal="metrics""#, r#"outcome="failed""#];
@@ -103,7 +103,7 @@ fn who_lacks_either_is_not_and_that_is_told_once() {
     Authority::new().client("stranger", &[]).write(folder.path(), "client");
     let stranger =
         ["crt", "key"].map(|end| folder.path().join(format!("client.{end}")).display().to_string());
-    for (protocol, no_token) in [("http/protobuf", "HTTP 401"), ("grpc", "gRPC 16")] {
+    for (protocol, no_token) in [("http/protobuf", "HTTP 401: "), ("grpc", "gRPC 16: ")] {
         guarded.refuses(
             protocol,
             &[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20wrong")],

@@ -8,6 +8,7 @@
 mod collector;
 mod figures;
 mod guarded;
+mod last;
 mod outage;
 mod refused;
 mod series;

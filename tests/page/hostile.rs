@@ -102,6 +102,10 @@ fn links_and_forms_lead_nowhere() {
     let (dev, browser, canary) = (Dev::start(), Browser::start(), Canary::start());
     let page = r#"<style>a, button { position: fixed; inset: 0; font-size: 40px }</style>"#;
     let away = "http://CANARY/away";
+    let svg = |link: &str| {
+        let style = "position: fixed; inset: 0; width: 100%; height: 100%";
+        format!("<svg style=\"{style}\">{link}<rect width=\"100%\" height=\"100%\"/></a></svg>")
+    };
     for inside in [
         format!("<a href=\"{away}\">x</a>"),
         format!("<a href=\"{away}\" target=_top>x</a>"),
@@ -109,6 +113,8 @@ fn links_and_forms_lead_nowhere() {
         format!("<a href=\"{away}\" target=_parent>x</a>"),
         "<a href=\"javascript:top.location = 'http://CANARY/away'\" target=_self>x</a>".to_owned(),
         format!("<a href=\"data:text/html,<img src='{away}'>\" target=_self>x</a>"),
+        svg(&format!("<a><set attributeName=href to=\"{away}\" />")),
+        svg(&format!("<a><animate attributeName=\"xlink:href\" values=\"{away};{away}\" dur=9s />")),
         format!("<form action=\"{away}\" target=_top><button>x</button></form>"),
         format!("<form action=\"{away}\" method=post target=_self><button>x</button></form>"),
     ] {
@@ -123,10 +129,14 @@ fn links_and_forms_lead_nowhere() {
         assert!(browser.is(&format!("location.href.startsWith('{}')", dev.url("/messages/"))), "{inside}");
     }
     // Where nothing keeps it from that, the same click leads away, in the same browser.
-    let control = Canary::start();
-    browser.open(&control.serve(&html(&format!("{page}<a href='{away}'>x</a>"), &control)));
-    browser.click("a");
-    control.wait_for(&["/away"]);
+    for inside in
+        [format!("<a href='{away}'>x</a>"), svg(&format!("<a><set attributeName=href to=\"{away}\" />"))]
+    {
+        let control = Canary::start();
+        browser.open(&control.serve(&html(&format!("{page}{inside}"), &control)));
+        browser.click("a");
+        control.wait_for(&["/away"]);
+    }
     assert_eq!(canary.heard().connections, 0, "{:?}", canary.heard());
 }
 

@@ -22,8 +22,12 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it; what it writes is appended to `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
-        let output = File::options().create(true).append(true).open(log).unwrap();
-        let child = command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
+        Self::start_into(command, log, appended(log))
+    }
+
+    /// The same, but what it has for its user goes elsewhere.
+    pub(crate) fn start_into(command: &mut Command, log: &Path, output: impl Into<Stdio>) -> Self {
+        let child = command.stdout(output).stderr(appended(log)).spawn().unwrap();
         Self { child, log: log.to_owned() }
     }
 
@@ -91,6 +95,10 @@ impl Running {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+fn appended(log: &Path) -> File {
+    File::options().create(true).append(true).open(log).unwrap()
 }
 
 impl Drop for Running {

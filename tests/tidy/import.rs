@@ -43,8 +43,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "fuzz",
         &[
-            "api", "backend", "compile", "mail", "pipeline", "plan", "route", "server", "smtp", "source",
-            "stamp",
+            "api", "backend", "compile", "inbox", "mail", "pipeline", "plan", "route", "server", "smtp",
+            "source", "stamp",
         ],
     ),
     ("export", &["client", "metrics", "plan", "telemetry"]),

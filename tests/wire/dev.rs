@@ -1,6 +1,7 @@
 //! `mailchute dev`: one command, and any message can be sent and looked at.
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -13,15 +14,21 @@ use crate::support::until::until_true;
 const MESSAGE: &[u8] = b"Message-ID: <1@client.example>\r\nDate: Mon, 23 Nov 2026 11:49:04 +0000\r\n\
     Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\n.\r\nOne.\r\n";
 
-#[test]
-fn a_message_to_anyone_is_listed_and_kept_as_it_was_sent() {
-    let [smtp, page, admin] = [(); 3].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
-    let folder = tempfile::tempdir().unwrap();
+/// Where it takes mail, has its page and its admin port; and how it is started so.
+fn dev() -> ([SocketAddr; 3], Command) {
+    let addresses = [(); 3].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
     let mut command = program();
     command.arg("dev");
-    for (option, address) in [("--smtp", smtp), ("--page", page), ("--admin", admin)] {
+    for (option, address) in ["--smtp", "--page", "--admin"].into_iter().zip(addresses) {
         command.args([option, &address.to_string()]);
     }
+    (addresses, command)
+}
+
+#[test]
+fn a_message_to_anyone_is_listed_and_kept_as_it_was_sent() {
+    let ([smtp, page, admin], mut command) = dev();
+    let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(&mut command, &folder.path().join("log"));
     running.wait_until(|| is_ready(admin));
 
@@ -49,6 +56,32 @@ fn a_message_to_anyone_is_listed_and_kept_as_it_was_sent() {
     }
     running.terminate();
     assert_eq!(running.wait().code(), Some(0));
+}
+
+/// Of a pipe, by pipe(7).
+const PIPE: usize = 64 * 1024;
+
+#[test]
+fn nobody_has_to_read_what_it_says() {
+    let ([smtp, page, admin], mut command) = dev();
+    let folder = tempfile::tempdir().unwrap();
+    let (unread, written) = std::io::pipe().unwrap();
+    let mut running = Running::start_into(&mut command, &folder.path().join("log"), written);
+    running.wait_until(|| is_ready(admin));
+    let subject = "x".repeat(900);
+    let message = format!("Subject: {subject}\r\n\r\nText.\r\n");
+    let mut client = Client::greeted(smtp);
+    let messages = 2 * PIPE / subject.len();
+    for _ in 0..messages {
+        assert_eq!(client.send("a@client.example", &["b@any.example"], message.as_bytes()).code, 250);
+    }
+    let (_, list) = get(page, "/api/v1/messages?limit=1000").unwrap();
+    let list: Value = serde_json::from_slice(&list).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), messages);
+    drop(client);
+    running.terminate();
+    assert_eq!(running.wait().code(), Some(0));
+    drop(unread);
 }
 
 #[test]

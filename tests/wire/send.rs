@@ -10,6 +10,7 @@ use crate::support::front_end::FrontEnd;
 use crate::support::manifests::{Manifests, free_port};
 use crate::support::program::program;
 use crate::support::recorder::Recorder;
+use crate::support::relay::{Act, Relay};
 use crate::support::scene::{Scene, tls};
 
 /// `pencil`.
@@ -97,6 +98,27 @@ fn over_lmtp_each_recipient_has_its_reply() {
     assert_eq!(replies.count(), 2, "{lines:?}");
     let lines = expect(&front_end.smtp, &TAKEN, 1, "*** refused at EHLO: 5");
     assert!(has(&lines, "*** what to do: a listener of `profile: LMTP` wants --lmtp"), "{lines:?}");
+}
+
+#[test]
+fn over_lmtp_who_has_it_is_told_though_the_connection_breaks() {
+    let acts = [("MESSAGE", Act::SayAndClose("250 2.0.0 saved"))];
+    let store = Relay::but(&["8BITMIME"], &acts);
+    let arguments = ["--lmtp", "--rcpt", "a@example.org", "--rcpt", "b@example.org"];
+    let lines = expect(&store.address, &arguments, 69, "*** delivered to 1 of 2");
+    assert!(has(&lines, "*** a@example.org: delivered: 250 2.0.0 saved"), "{lines:?}");
+    assert!(has(&lines, "*** b@example.org: unavailable: the connection broke "), "{lines:?}");
+}
+
+#[test]
+fn who_reads_no_further_changes_nothing_about_the_verdict() {
+    let front_end = FrontEnd::to(Recorder::deciding(|_| 500).address);
+    let to = front_end.smtp.to_string();
+    for arguments in [&["send", "--to", &to][..], &["probe", "--to", &to, "--message"]] {
+        let mut child = program().args(arguments).args(TAKEN).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(75), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -229,10 +251,16 @@ fn a_wrong_command_line_is_64_and_what_cannot_be_used_is_65_69_71_and_76() {
     let nobody = format!("127.0.0.1:{}", free_port());
     let web = saying(&["HTTP/1.1 400 Bad Request\r\n"]).to_string();
     let (file, absent) = (file.to_str().unwrap(), folder.path().join("absent"));
-    let table: [(&str, &[&str], i32, &str); 7] = [
+    let table: [(&str, &[&str], i32, &str); 8] = [
         (&nobody, &[], 64, "--rcpt <ADDRESS>"),
         (&nobody, &["--rcpt", "x"], 64, "mailchute: --rcpt x: "),
         (&nobody, &["--rcpt", "a@b.test", "--size", "1"], 64, "mailchute: --size: the message has "),
+        (
+            &nobody,
+            &["--rcpt", "a@b.test", "--text", "a\rb"],
+            64,
+            "mailchute: --text: a CR stands alone in line 1",
+        ),
         (&nobody, &["--rcpt", "a@b.test", "--message", file], 65, "a CR stands alone in line 3; take it out"),
         (
             &nobody,

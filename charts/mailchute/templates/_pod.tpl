@@ -63,18 +63,32 @@ readinessProbe:
 {{- end -}}
 
 {{/*
-Where telemetry goes, and of whom it is, as variables; nothing where it goes nowhere. Takes root, component, and of a
-front-end gateway (namespace/name). Values of the list have to be percent-encoded (W3C Baggage).
+Where telemetry goes, and of whom it is, as variables; nothing where it goes nowhere. Takes root, component, extraEnv of
+the component, and of a front-end gateway (namespace/name). What is set again further on is left out: server-side apply
+refuses a name that stands twice.
 */}}
 {{- define "mailchute.openTelemetry" -}}
 {{- with .root.Values.openTelemetry }}
 {{- if .endpoint }}
-- name: OTEL_EXPORTER_OTLP_ENDPOINT
-  value: {{ .endpoint | quote }}
-- name: OTEL_EXPORTER_OTLP_PROTOCOL
-  value: {{ .protocol | quote }}
-- name: OTEL_SERVICE_NAME
-  value: mailchute-{{ $.component }}
+{{- $variables := concat (include "mailchute.openTelemetry.own" $ | fromYamlArray) .extraEnv }}
+{{- $last := dict }}
+{{- range $at, $variable := concat $variables $.extraEnv }}
+{{- $_ := set $last $variable.name $at }}
+{{- end }}
+{{- range $at, $variable := $variables }}
+{{- if eq $at (get $last $variable.name) }}
+{{ toYaml (list $variable) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The variables of our own. What others refer to comes first. Values of the list have to be percent-encoded (W3C Baggage).
+*/}}
+{{- define "mailchute.openTelemetry.own" -}}
+{{- with .root.Values.openTelemetry -}}
 - name: K8S_POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
 - name: K8S_POD_UID
@@ -83,6 +97,14 @@ front-end gateway (namespace/name). Values of the list have to be percent-encode
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: K8S_NODE_NAME
   valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+- name: K8S_HOST_IP
+  valueFrom: {fieldRef: {fieldPath: status.hostIP}}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_EXPORTER_OTLP_PROTOCOL
+  value: {{ .protocol | quote }}
+- name: OTEL_SERVICE_NAME
+  value: mailchute-{{ $.component }}
 {{- $attributes := list "service.instance.id=$(K8S_POD_UID)" "k8s.pod.name=$(K8S_POD_NAME)" "k8s.pod.uid=$(K8S_POD_UID)" }}
 {{- $attributes = concat $attributes (list "k8s.namespace.name=$(K8S_NAMESPACE_NAME)" "k8s.node.name=$(K8S_NODE_NAME)" "k8s.container.name=mailchute") }}
 {{- with $.gateway }}
@@ -93,10 +115,6 @@ front-end gateway (namespace/name). Values of the list have to be percent-encode
 {{- end }}
 - name: OTEL_RESOURCE_ATTRIBUTES
   value: {{ join "," $attributes | quote }}
-{{- with .extraEnv }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -94,6 +94,7 @@ fn unopened(obstacle: &Obstacle, utf8: bool) -> Failure {
             (Cause::Unreachable, "the relay does not offer STARTTLS".to_owned())
         }
         Obstacle::NotOffered(what) => (Cause::Misconfigured, format!("the relay does not offer {what}")),
+        Obstacle::Silence(fault) => (of_fault(fault), fault.to_string()),
     };
     Failure { cause, reply: None, detail }
 }

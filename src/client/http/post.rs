@@ -52,30 +52,45 @@ enum Line {
 }
 
 impl Post {
-    /// Fails, in words, where certificates or names can't be used.
+    /// To a server at any address: who has named it runs us. Fails, in words, where certificates or names can't be
+    /// used.
     pub(crate) fn new(http: &plan::Http, version: Version) -> Result<Self, &'static str> {
         let authority = endpoint::host(http).parse().map_err(|_| "the host can't stand in a request")?;
         let scheme = if http.https { Scheme::HTTPS } else { Scheme::HTTP };
-        Ok(Self { connector: Connector::new(http)?, authority, scheme, version, line: None })
+        Ok(Self { connector: Connector::anywhere(http)?, authority, scheme, version, line: None })
     }
 
-    /// Posts `body` and reads the answer, of at most `limit` octets, all by `deadline`. After a fault the next
-    /// request has a new connection.
+    /// Posts `body` and reads the answer, of at most `limit` octets, all by `deadline`. A kept connection may have
+    /// ended unseen: where no answer begins on it, the request goes on a new one. After a fault the next request has
+    /// a new connection.
     pub(crate) async fn send(
         &mut self,
         path: &PathAndQuery,
         headers: HeaderMap,
         body: Bytes,
+        limits: (Instant, usize),
+    ) -> Result<Said, Fault> {
+        if let Some(kept) = self.line.take().filter(Line::is_open) {
+            match self.send_over(kept, path, headers.clone(), body.clone(), limits).await {
+                Err(fault) if fault.again == Again::Now => {}
+                said => return said,
+            }
+        }
+        let line = self.dial(limits.0).await?;
+        self.send_over(line, path, headers, body, limits).await
+    }
+
+    async fn send_over(
+        &mut self,
+        mut line: Line,
+        path: &PathAndQuery,
+        headers: HeaderMap,
+        body: Bytes,
         (deadline, limit): (Instant, usize),
     ) -> Result<Said, Fault> {
-        let kept = self.line.take().filter(Line::is_open);
-        let mut line = match kept {
-            Some(line) => line,
-            None => self.dial(deadline).await?,
-        };
         let request = self.request(&line, path, headers, body)?;
         let whole = async {
-            let response = line.send(request).await.map_err(|error| broken(&error))?;
+            let response = line.send(request).await.map_err(|error| broken(&error, Again::Now))?;
             read(response, limit).await
         };
         let said = timeout_at(deadline, whole).await.map_err(|_| Fault::late())??;
@@ -164,12 +179,87 @@ impl Line {
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Said, Fault> {
     let (head, body) = response.into_parts();
     let read = Limited::new(body, limit).collect().await;
-    let read = read.map_err(|error| broken(&*error))?;
+    let read = read.map_err(|error| broken(&*error, Again::Later))?;
     let trailers = read.trailers().cloned().unwrap_or_default();
     Ok(Said { status: head.status, headers: head.headers, body: read.to_bytes(), trailers })
 }
 
-fn broken(error: &(dyn std::error::Error + 'static)) -> Fault {
+fn broken(error: &(dyn std::error::Error + 'static), again: Again) -> Fault {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    Fault { kind: Kind::Reset, detail: format!("{error}{cause}"), again: Again::Later }
+    Fault { kind: Kind::Reset, detail: format!("{error}{cause}"), again }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn request(stream: &mut TcpStream) {
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\nbody") {
+            assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+        }
+    }
+
+    fn post(host: &str, port: u16) -> Post {
+        let http = plan::Http {
+            https: false,
+            host: host.to_owned(),
+            port,
+            path: "/".to_owned(),
+            format: plan::Format::default(),
+            auth: None,
+            signing: Vec::new(),
+            ca: None,
+            server_name: None,
+            identity: None,
+            allow_loopback: true,
+        };
+        Post::new(&http, Version::Any).unwrap()
+    }
+
+    async fn send(post: &mut Post) -> Result<Said, Fault> {
+        let limits = (Instant::now() + Duration::from_secs(30), 1_024);
+        let path = PathAndQuery::from_static("/v1/traces");
+        post.send(&path, HeaderMap::new(), Bytes::from_static(b"body"), limits).await
+    }
+
+    #[tokio::test]
+    async fn a_kept_connection_that_ends_in_place_of_an_answer_is_replaced_once() {
+        const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut post = post("127.0.0.1", listener.local_addr().unwrap().port());
+        let server = async {
+            let (mut first, _) = listener.accept().await.unwrap();
+            request(&mut first).await;
+            first.write_all(OK).await.unwrap();
+            request(&mut first).await;
+            drop(first);
+            let (mut second, _) = listener.accept().await.unwrap();
+            request(&mut second).await;
+            second.write_all(OK).await.unwrap();
+            request(&mut second).await;
+            drop(second);
+            // A new one that ends so is a fault.
+            let (mut third, _) = listener.accept().await.unwrap();
+            request(&mut third).await;
+        };
+        let client = async {
+            assert_eq!(send(&mut post).await.unwrap().status, StatusCode::OK);
+            assert_eq!(send(&mut post).await.unwrap().status, StatusCode::OK);
+            assert_eq!(send(&mut post).await.unwrap_err().kind, Kind::Reset);
+        };
+        tokio::join!(server, client);
+    }
+
+    #[tokio::test]
+    async fn link_local_addresses_are_called_too() {
+        // Without a zone nothing leaves this machine.
+        let fault = send(&mut post("fe80::1", 4318)).await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Unreachable, "{fault:?}");
+    }
 }

@@ -11,6 +11,7 @@
 
 use super::announced::Announced;
 use super::line::Line;
+use super::link::Fault;
 use super::login::Login;
 use super::opening::{Dialect, Introduction, Obstacle, Opening, Progress, Upgrade};
 use super::reply::Reply;
@@ -148,6 +149,17 @@ impl Conversation {
     /// Not all of the message was written: the server has answered before, or reads no more.
     pub(crate) fn cut_short(&mut self) {
         self.is_cut = true;
+    }
+
+    /// There is no reply, and there will be none. Whoever has a verdict keeps it: over LMTP some recipients may have
+    /// theirs, and over SMTP those who were refused.
+    ///
+    /// Fails where there is no message yet that anybody could have a verdict on.
+    pub(crate) fn lose(&mut self, fault: Fault) -> Result<Turn, Fault> {
+        match self.state {
+            State::Message(at) => Ok(self.give_up_from(at, Obstacle::Silence(fault))),
+            _ => Err(fault),
+        }
     }
 
     /// Takes a reply.
@@ -309,7 +321,7 @@ impl Conversation {
 fn is_final(obstacle: &Obstacle) -> bool {
     match obstacle {
         Obstacle::Refused { reply, .. } => reply.code == CLOSING,
-        Obstacle::Unexpected { .. } => true,
+        Obstacle::Unexpected { .. } | Obstacle::Silence(_) => true,
         Obstacle::NotOffered(_) => false,
     }
 }

@@ -90,9 +90,13 @@ pub(crate) async fn converse(
             }
             Turn::Send(line) => {
                 transcript(Line::Said(&line.shown));
-                match link.write_listening(&line.octets, conversation.waits_for(), deadline).await? {
-                    Written::All => transcript(Line::Sent),
-                    Written::Cut => conversation.cut_short(),
+                match link.write_listening(&line.octets, conversation.waits_for(), deadline).await {
+                    Ok(Written::All) => transcript(Line::Sent),
+                    Ok(Written::Cut) => conversation.cut_short(),
+                    Err(fault) => {
+                        turn = conversation.lose(fault)?;
+                        continue;
+                    }
                 }
             }
             Turn::Listen => {}
@@ -104,7 +108,7 @@ pub(crate) async fn converse(
             }
             // A server may close without a word once there is nothing more to say.
             Err(_) if conversation.outcome().is_some() => Turn::End,
-            Err(fault) => return Err(fault),
+            Err(fault) => conversation.lose(fault)?,
         };
     }
 }

@@ -11,6 +11,7 @@
 
 use super::announced::Announced;
 use super::line::Line;
+use super::link::Fault;
 use super::login::{Exchange, Login, NONCE_OCTETS};
 use super::reply::Reply;
 use crate::smtp::reply::Class;
@@ -54,6 +55,8 @@ pub(crate) enum Obstacle {
     },
     /// The server does not announce what is needed.
     NotOffered(&'static str),
+    /// There is no answer.
+    Silence(Fault),
 }
 
 impl Obstacle {

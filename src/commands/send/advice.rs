@@ -29,7 +29,7 @@ impl Manner {
 /// What to do, if there is an idea.
 pub(super) fn advice(hindrance: Hindrance<'_>, manner: &Manner) -> Option<&'static str> {
     match hindrance {
-        Hindrance::Fault(fault) => fault_of(fault, manner),
+        Hindrance::Fault(fault) | Hindrance::Obstacle(Obstacle::Silence(fault)) => fault_of(fault, manner),
         Hindrance::Obstacle(Obstacle::NotOffered(what)) => missing(what, manner),
         Hindrance::Obstacle(Obstacle::Refused { stage, reply }) => refused(stage, reply, manner),
         Hindrance::Obstacle(Obstacle::Unexpected { .. }) => Some(NO_SERVER),

@@ -47,6 +47,13 @@ fn an_endpoint_of_a_signal_is_taken_as_it_is() {
 }
 
 #[test]
+fn to_a_shared_endpoint_with_a_query_no_path_can_be_added() {
+    let query = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/in?key=1");
+    let told = read(&[query]).unwrap_err().to_string();
+    assert!(told.starts_with(query.0) && told.contains("query") && !told.contains("key=1"), "{told}");
+}
+
+#[test]
 fn over_grpc_the_path_is_the_method_and_the_scheme_may_be_missing() {
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     let bare = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
@@ -61,6 +68,45 @@ fn over_grpc_the_path_is_the_method_and_the_scheme_may_be_missing() {
 fn a_signal_can_be_left_out() {
     let settings = read(&[SHARED, ("OTEL_LOGS_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", "otlp")]).unwrap();
     assert!(settings.logs.is_none() && settings.traces.is_some() && settings.metrics.is_some());
+}
+
+#[test]
+fn a_signal_goes_where_otlp_is_one_of_its_exporters() {
+    let exporter = |value| read(&[SHARED, ("OTEL_METRICS_EXPORTER", value)]).unwrap().metrics.is_some();
+    assert!(exporter("otlp") && exporter("otlp,console") && exporter("prometheus, otlp") && exporter(" "));
+    assert!(!exporter("prometheus") && !exporter("console") && !exporter("none"));
+}
+
+#[test]
+fn without_an_endpoint_nobody_asks() {
+    for variable in [("OTEL_TRACES_EXPORTER", "zipkin"), ("OTEL_METRIC_EXPORT_INTERVAL", "soon")] {
+        assert!(read(&[variable]).unwrap().is_empty(), "{variable:?}");
+    }
+}
+
+#[test]
+fn a_sampler_that_the_sdk_would_pass_over_is_told() {
+    let sampler = |name: &str, argument: &str| {
+        read(&[SHARED, ("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)])
+            .map(|_| ())
+            .map_err(|error| error.variable)
+    };
+    for name in ["always_on", "always_off", "parentbased_always_on", "parentbased_always_off"] {
+        assert_eq!(sampler(name, "unread"), Ok(()), "{name}");
+    }
+    for name in ["traceidratio", "parentbased_traceidratio"] {
+        for argument in ["", "0", "0.25", "1"] {
+            assert_eq!(sampler(name, argument), Ok(()), "{name} {argument}");
+        }
+        for argument in ["1.1", "-0.1", "10%", "NaN", " 0.1"] {
+            assert_eq!(sampler(name, argument), Err(SAMPLER_ARGUMENT.to_owned()), "{name} {argument}");
+        }
+    }
+    for name in ["parentbased_", "xray", "jaeger_remote", "Always_On", " always_on", "parentbased_xray"] {
+        assert_eq!(sampler(name, ""), Err(SAMPLER.to_owned()), "{name}");
+    }
+    let traced_not = [SHARED, ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_SAMPLER", "xray")];
+    assert!(read(&traced_not).is_ok());
 }
 
 #[test]
@@ -85,6 +131,7 @@ fn what_can_not_be_understood_is_told_by_its_name() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "no-value"),
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key.pem"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_LOGS_EXPORTER", "otlp,zipkin"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
         ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://collector"),

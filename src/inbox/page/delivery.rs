@@ -28,8 +28,8 @@ pub(super) fn delivery(main: &mut String, entry: &Entry) -> fmt::Result {
             came(main, event, account)?;
         }
         _ => main.push_str(
-            "<p class=\"quiet\">The front-end that took this message is not the one of this process: of its way only \
-             that is known which was posted.</p>\n",
+            "<p class=\"quiet\">Of its way only that is known which was posted: it came by another front-end than the \
+             one of this process, or too fast to be told.</p>\n",
         ),
     }
     let Some(mail) = &entry.mail else { return Ok(()) };

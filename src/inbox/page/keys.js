@@ -100,7 +100,7 @@ export function listen() {
   button.onclick = help;
   offerToClear();
   document.addEventListener('list', offerToClear);
-  if ('seen' in document.body.dataset) comeBack();
+  if (location.pathname === '/') comeBack();
   document.addEventListener('click', (event) => {
     if (event.target.closest('a[rel=up]') && !event.ctrlKey && !event.metaKey && back()) event.preventDefault();
   });

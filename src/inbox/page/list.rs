@@ -28,7 +28,7 @@ pub(in crate::inbox) fn list(inbox: &Inbox, query: &Query) -> Answer {
         0 => empty(&mut main, inbox.smtp),
         _ => whole(&mut main, &found, &query),
     };
-    let mut data = format!(" data-seen=\"{}-{}\"", inbox.instance, found.revision);
+    let mut data = format!(" data-seen=\"{}\"", inbox.seen(found.revision));
     // Only where the list begins new messages have a place.
     if query.before.is_none() {
         // Writing to a String does not fail.
@@ -63,7 +63,8 @@ fn empty(main: &mut String, smtp: SocketAddr) -> fmt::Result {
 
 fn whole(main: &mut String, found: &store::Page, query: &Query) -> fmt::Result {
     let what = if found.count == 1 { "message" } else { "messages" };
-    write!(main, "<div class=\"bar\"><h2><span id=\"count\">{}</span> {what}</h2>", found.count)?;
+    write!(main, "<div class=\"bar\"><h2><span id=\"count\">{}</span> ", found.count)?;
+    write!(main, "<span id=\"noun\">{what}</span></h2>")?;
     if !query.text.is_empty() {
         write!(main, "<p>with <b><bdi>{}</bdi></b> · <a href=\"/\">all</a></p>", Escaped(&query.text))?;
     }
@@ -183,7 +184,7 @@ pub(super) fn badges(main: &mut String, entry: &Entry) -> fmt::Result {
 pub(super) fn subject(entry: &Entry) -> &str {
     match entry.subject.trim() {
         "" if entry.raw.is_some() => "(no subject)",
-        "" => entry.reply().unwrap_or("(no message came)"),
+        "" => entry.reply().unwrap_or("(no message)"),
         _ => &entry.subject,
     }
 }

@@ -12,8 +12,10 @@ let stream;
 let seen = document.body.dataset.seen;
 /** Rows that wait to be put in the list, and how many of them are new. */
 let waiting = [];
-let loading = false;
 let unheard = 0;
+/** Whether the page is being fetched anew, and whether it has to be once more after that. */
+let reloading = false;
+let outdated = false;
 
 function say(text, name) {
   if (state.textContent !== text) state.textContent = text;
@@ -37,8 +39,8 @@ function connect() {
   });
   stream.addEventListener('reset', (event) => {
     seen = event.lastEventId;
-    // A message that is being read stays, even if it is nowhere else any more.
-    if (!document.body.dataset.message) reload();
+    waiting = [];
+    reload();
   });
   stream.addEventListener('error', () => {
     say('Mailchute is not running', 'down');
@@ -57,32 +59,49 @@ function look() {
   }
 }
 
-/** The page as it is now, in place of what is there; what comes meanwhile waits. */
+/** The page as it is now, in place of what is there; what comes meanwhile is put in it then. */
 async function reload() {
-  loading = true;
+  outdated = true;
+  if (reloading) return;
+  reloading = true;
+  while (outdated) {
+    outdated = false;
+    await renew();
+  }
+  reloading = false;
+  put();
+}
+
+async function renew() {
   const answer = await fetch(location.pathname + location.search, { cache: 'no-store' }).catch(() => undefined);
+  // A message that is being read stays, even if it is nowhere else any more.
+  if (answer?.status === 404) return;
   if (!answer?.ok) {
-    setTimeout(reload, PAUSE);
+    outdated = true;
+    await new Promise((done) => setTimeout(done, PAUSE));
     return;
   }
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
-  replace(fresh.querySelector('main'));
-  loading = false;
-  if (waiting.length > 0) put();
+  const [before, main] = [document, fresh].map((page) => page.querySelector('main'));
+  const focused = same(document.activeElement, before, main);
+  tellTimes(main);
+  before.replaceWith(main);
+  focused?.focus({ preventScroll: true });
+  document.dispatchEvent(new Event('list'));
 }
 
-/** Whoever has a row in focus keeps it. */
-function replace(main) {
-  tellTimes(main);
-  const focused = document.activeElement?.closest('tr')?.id;
-  document.querySelector('main').replaceWith(main);
-  if (focused) document.getElementById(focused)?.querySelector('a').focus();
-  document.dispatchEvent(new Event('list'));
+/** The same element in another state of the page: by where it leads, or by its place among its kind. */
+function same(element, before, after) {
+  if (!before.contains(element)) return undefined;
+  const href = element.getAttribute('href');
+  if (href) return after.querySelector(`[href="${CSS.escape(href)}"]`);
+  const kind = element.localName;
+  return after.querySelectorAll(kind)[[...before.querySelectorAll(kind)].indexOf(element)];
 }
 
 /** All that came since the last frame. */
 function put() {
-  if (loading) return;
+  if (reloading || waiting.length === 0) return;
   // Of each the last that was told, and no more than have a place.
   const came = [...new Map(waiting.map((told) => [told.id, told])).values()].slice(-(room() || Infinity));
   waiting = [];
@@ -111,6 +130,7 @@ function into(rows, came) {
   const before = steady?.getBoundingClientRect().top;
   for (const { id, place, row, count } of came) {
     document.getElementById('count').textContent = count;
+    document.getElementById('noun').textContent = count === 1 ? 'message' : 'messages';
     putOne(rows, id, place, row);
   }
   document.getElementById('none')?.toggleAttribute('hidden', rows.rows.length > 0);

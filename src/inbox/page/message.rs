@@ -10,25 +10,27 @@ use super::list::{addresses, badges, subject};
 use super::view::View;
 use super::{Page, delivery, panel, respond};
 use crate::admin::answer::Answer;
+use crate::inbox::Inbox;
 use crate::inbox::content::Content;
 use crate::inbox::entry::Entry;
 
 /// Ids of the next newer and the next older message.
 type Beside = (Option<Arc<str>>, Option<Arc<str>>);
 
-/// One message.
+/// One message, and what has been seen with it.
 pub(in crate::inbox) fn message(
-    entry: &Entry,
+    inbox: &Inbox,
+    (entry, revision): (&Entry, u64),
     content: &Content,
     view: Option<View>,
-    beside: &Beside,
 ) -> Answer {
     let view = view.unwrap_or_else(|| View::first(entry, content));
     let mut main = String::new();
-    let written = head(&mut main, entry, view, beside)
+    let written = head(&mut main, entry, view, &inbox.store.beside(entry.place))
         .and_then(|()| tabs(&mut main, entry, content, view))
         .and_then(|()| shown(&mut main, entry, content, view));
-    let data = format!(" data-message=\"{}\" data-place=\"{}\"", Escaped(&entry.id), entry.place);
+    let (id, place, seen) = (Escaped(&entry.id), entry.place, inbox.seen(revision));
+    let data = format!(" data-message=\"{id}\" data-place=\"{place}\" data-seen=\"{seen}\"");
     respond(StatusCode::OK, written, &Page { title: subject(entry), data: &data, search: "", main: &main })
 }
 
@@ -38,6 +40,17 @@ pub(in crate::inbox) fn missing() -> Answer {
                 <p>It never came, or it made room for newer ones.</p>";
     let page = Page { title: "No such message", data: "", search: "", main };
     respond(StatusCode::NOT_FOUND, Ok(()), &page)
+}
+
+/// A message that is here, but whose reading failed.
+pub(in crate::inbox) fn unreadable(id: &str) -> Answer {
+    let main = format!(
+        "<nav class=\"way\"><a href=\"/\" rel=\"up\">← Inbox</a></nav><h2>This message can't be read</h2>\
+         <p>That is a fault of Mailchute. <a href=\"/messages/{}/raw\" rel=\"enclosure\">Download .eml</a></p>",
+        Escaped(id)
+    );
+    let page = Page { title: "This message can't be read", data: "", search: "", main: &main };
+    respond(StatusCode::INTERNAL_SERVER_ERROR, Ok(()), &page)
 }
 
 fn head(main: &mut String, entry: &Entry, view: View, (newer, older): &Beside) -> fmt::Result {

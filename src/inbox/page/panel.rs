@@ -66,6 +66,9 @@ pub(super) fn headers(main: &mut String, content: &Content) -> fmt::Result {
         main.push_str(if field.decoded.is_some() { "</small></td></tr>\n" } else { "</td></tr>\n" });
     }
     main.push_str("</tbody></table>\n");
+    if content.fields_truncated {
+        main.push_str("<p class=\"quiet\">There are more in the source.</p>\n");
+    }
     Ok(())
 }
 
@@ -83,12 +86,15 @@ pub(super) fn attachments(main: &mut String, entry: &Entry, content: &Content) -
         writeln!(main, "<span class=\"quiet\">{content_type}, {}</span></li>", Size(*size))?;
     }
     main.push_str("</ul>\n");
+    if content.attachments_truncated {
+        main.push_str("<p class=\"quiet\">There are more in the source.</p>\n");
+    }
     Ok(())
 }
 
 pub(super) fn source(main: &mut String, entry: &Entry) -> fmt::Result {
     let Some(raw) = &entry.raw else {
-        main.push_str("<p class=\"quiet\">No message came with this transaction.</p>\n");
+        main.push_str("<p class=\"quiet\">No message is kept of this transaction: none came, or no backend was handed it.</p>\n");
         return Ok(());
     };
     let shown = String::from_utf8_lossy(&raw[..raw.len().min(MAX_SOURCE)]);

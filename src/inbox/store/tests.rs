@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use super::*;
 use crate::mail::{Body, Client, ForwardPath, ReversePath, TransactionId};
 use crate::metrics::MessageOutcome;
-use crate::pipeline::account::{Account, DeliveryAccount};
+use crate::pipeline::account::{Account, Attempt, DeliveryAccount, RecipientAccount};
 use crate::pipeline::feed::{Event, Stage};
 
 fn mail(id: &str, key: &'static str, octets: usize) -> Mail {
@@ -63,16 +63,16 @@ fn the_oldest_go_when_there_are_too_many() {
 
 #[test]
 fn the_oldest_go_when_they_are_too_large() {
-    let store = Store::new(100, 12_000);
+    let store = Store::new(100, 120_000);
     for id in ["a", "b", "c"] {
-        store.push(mail(id, id, 4_500));
+        store.push(mail(id, id, 45_000));
     }
     holds(&store, &["c", "b"]);
-    store.push(mail("d", "d", 12_000));
+    store.push(mail("d", "d", 120_000));
     holds(&store, &["d"]);
     store.push(mail("e", "e", 1));
     holds(&store, &["e"]);
-    store.push(mail("f", "f", 9_000));
+    store.push(mail("f", "f", 90_000));
     holds(&store, &["f", "e"]);
 }
 
@@ -220,6 +220,12 @@ fn id(number: u8) -> TransactionId {
     TransactionId::from_bytes([number; 16])
 }
 
+/// Octets of the message that the account has as well.
+fn held_twice(entry: &Entry) -> usize {
+    let delivery = entry.account().unwrap().delivery.as_ref().unwrap();
+    delivery.prefix.len() + delivery.message.len()
+}
+
 #[test]
 fn what_is_told_of_a_message_stands_with_what_was_posted() {
     let store = Store::new(10, usize::MAX);
@@ -228,7 +234,7 @@ fn what_is_told_of_a_message_stands_with_what_was_posted() {
     let seen = store.list(&all()).revision;
     let entry = store.tell(told(Some(id(1)), b"Subject: other\r\n\r\n"));
     assert_eq!((entry.place, entry.raw.as_deref()), (posted.place, Some(&b"xxxxxxx"[..])));
-    assert_eq!(entry.account().unwrap().octets(), 0, "the message is held once");
+    assert_eq!(held_twice(&entry), 0, "the message is held once");
     holds(&store, &["b", &id(1).to_string()]);
     let Changes::Entries { entries, .. } = store.changes(seen, 10) else { panic!("too much") };
     assert_eq!(ids(&entries), [id(1).to_string()]);
@@ -245,7 +251,7 @@ fn a_message_that_went_elsewhere_is_there_as_its_backend_got_it() {
     assert_eq!((entry.subject.as_str(), entry.sender.as_str(), entry.size), ("there", "<>", Some(raw.len())));
     assert_eq!((&entry.recipients[..], entry.unnamed), (&["Postmaster".to_owned()][..], 2));
     assert_eq!(entry.refusal(), None);
-    assert_eq!(entry.account().unwrap().octets(), 0);
+    assert_eq!(held_twice(&entry), 0);
 }
 
 #[test]
@@ -258,6 +264,56 @@ fn what_was_refused_has_an_entry_of_its_own_and_says_why() {
     store.push(mail("a", "a", 1));
     let query = Query { words: Query::words("Rejected postmaster"), ..all() };
     assert_eq!(store.list(&query).entries.len(), 2);
+}
+
+#[test]
+fn what_is_known_of_a_message_takes_room_as_well() {
+    const LARGE: usize = 50_000;
+    let large = || "x".repeat(LARGE);
+    let told_with = |change: &dyn Fn(&mut Account)| {
+        let mut told = told(Some(id(1)), b"");
+        change(Arc::make_mut(&mut told.account));
+        told
+    };
+    let costs = |told: Told| Store::new(1, usize::MAX).tell(told).cost();
+    let plain = costs(told_with(&|_| {}));
+    let attempt = Attempt { took: Duration::ZERO, answer: large() };
+    let recipient = RecipientAccount {
+        original: ForwardPath::Postmaster,
+        rewritten: None,
+        route: None,
+        rule: None,
+        why: Vec::new(),
+        policies: Vec::new(),
+        outcome: Some(Err(large())),
+    };
+    for told in [
+        told_with(&|account| account.replies.push(large())),
+        told_with(&|account| account.recipients.push(recipient.clone())),
+        told_with(&|account| account.delivery.as_mut().unwrap().attempts.push(attempt.clone())),
+    ] {
+        let cost = costs(told);
+        assert!((LARGE..LARGE + 1000).contains(&(cost - plain)), "{plain} {cost}");
+    }
+}
+
+#[test]
+fn a_very_long_subject_is_cut() {
+    let store = Store::new(1, usize::MAX);
+    let message = format!("Subject: {}\r\n\r\n", "ü ".repeat(1_000_000));
+    let subject = &store.tell(told(Some(id(1)), message.as_bytes())).subject;
+    assert_eq!((subject.chars().count(), subject.ends_with('…')), (1001, true));
+}
+
+#[test]
+fn no_event_has_the_id_of_what_never_became_a_message() {
+    let store = Store::new(2, usize::MAX);
+    store.push(mail("early-2", "k", 1));
+    let rejected = store.tell(told(None, b""));
+    holds(&store, &[&rejected.id, "early-2"]);
+    assert!(store.find("early-2").is_some_and(|entry| entry.raw.is_some()));
+    store.push(mail("b", "l", 1));
+    holds(&store, &["b", &rejected.id]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::*;
 use crate::mail::Client;
 use crate::mail::body::Message;
-use crate::pipeline::account::DeliveryAccount;
+use crate::pipeline::account::{DeliveryAccount, Line, Who};
 
 /// One that can be told from others by its size.
 fn event(size: usize) -> Report {
@@ -41,10 +41,10 @@ const NO_PATIENCE: Duration = Duration::ZERO;
 async fn nothing_is_built_before_somebody_watches() {
     let feed = Feed::default();
     feed.tell(|| panic!("nobody watches"));
-    assert_eq!(feed.read(None, NO_PATIENCE).await, Batch { events: Vec::new(), next: 0, missed: 0 });
+    assert_eq!(feed.read(None, NO_PATIENCE).await, Batch { events: Vec::new(), next: 1, missed: 0 });
     feed.tell(|| event(1));
-    let batch = feed.read(Some(0), NO_PATIENCE).await;
-    assert_eq!((sizes(&batch), batch.next, batch.missed), (vec![1], 1, 0));
+    let batch = feed.read(Some(1), NO_PATIENCE).await;
+    assert_eq!((sizes(&batch), batch.next, batch.missed), (vec![1], 2, 0));
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_number_of_another_process_begins_anew() {
 }
 
 #[tokio::test]
-async fn what_nobody_watches_any_more_is_not_held() {
+async fn what_nobody_watches_any_more_is_not_held_and_counted() {
     let feed = Feed::default();
     feed.read(None, NO_PATIENCE).await;
     feed.tell(|| event(1));
@@ -103,7 +103,10 @@ async fn what_nobody_watches_any_more_is_not_held() {
     feed.tell(|| panic!("nobody watches"));
     assert!(feed.ring().is_empty());
     let batch = feed.read(Some(0), NO_PATIENCE).await;
-    assert_eq!((sizes(&batch), batch.next, batch.missed), (Vec::new(), 1, 1));
+    assert_eq!((sizes(&batch), batch.next, batch.missed), (Vec::new(), 2, 2));
+    feed.tell(|| event(2));
+    let batch = feed.read(Some(batch.next), NO_PATIENCE).await;
+    assert_eq!((sizes(&batch), batch.next, batch.missed), (vec![2], 3, 0));
 }
 
 /// With an account that holds a message of so many octets.
@@ -160,6 +163,27 @@ async fn what_its_reader_misses_is_counted() {
     assert_eq!(accounts.next().await.unwrap().missed, 0);
     feed.tell(|| report(1));
     assert_eq!(accounts.next().await.unwrap().missed, 1);
+    assert_eq!(accounts.waiting.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_by_its_texts_too() {
+    let (feed, mut accounts) = Feed::with_accounts();
+    let text: Arc<str> = "x".repeat(WAITING_OCTETS / 8).into();
+    for _ in 0..10 {
+        feed.tell(|| {
+            let mut report = report(0);
+            let line = Line { at: Duration::ZERO, who: Who::Note, text: Arc::clone(&text) };
+            report.account.as_mut().unwrap().transcript.push(line);
+            report
+        });
+    }
+    drop(feed);
+    let mut told = 0;
+    while accounts.next().await.is_some() {
+        told += 1;
+    }
+    assert_eq!(told, 8);
     assert_eq!(accounts.waiting.load(Ordering::Relaxed), 0);
 }
 

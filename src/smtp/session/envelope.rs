@@ -26,7 +26,7 @@ impl Session {
     }
 
     /// Refuses what would have been asked about.
-    fn refuse(&mut self, verb: Verb, question: Question, reply: Reply) -> Step {
+    pub(super) fn refuse(&mut self, verb: Verb, question: Question, reply: Reply) -> Step {
         self.actions.push_back(Action::Refused(Box::new(question), reply.clone()));
         self.say(verb, reply)
     }

@@ -202,6 +202,27 @@ fn lmtp_answers_for_each_who_is_taken() {
 }
 
 #[test]
+fn who_has_a_verdict_keeps_it_when_the_connection_breaks() {
+    let fault = || Fault::Broken("the message");
+    for (replies, a) in [(&["250 a too"][..], Ok(reply("250 a too"))), (&[], Err(Obstacle::Silence(fault())))]
+    {
+        let envelope = to("a@b.test c@b.test d@b.test", Some("x"));
+        let script = Script { dialect: Dialect::Lmtp, envelope, ..script() };
+        let mut conversation = Conversation::new(script, Upgrade::Never, "a".to_owned());
+        let begin = ["220 hi", "250 mx", "250 ok", "250 a", "550 c", "250 d"];
+        for line in begin {
+            conversation.hear(reply(line));
+        }
+        assert_eq!(conversation.lose(fault()), Err(fault()));
+        assert!(matches!(conversation.hear(reply("354 go")), Turn::Send(_)));
+        replies.iter().for_each(|line| assert_eq!(conversation.hear(reply(line)), Turn::Listen));
+        assert_eq!(conversation.lose(fault()), Ok(Turn::End));
+        let d = Err(Obstacle::Silence(fault()));
+        assert_eq!(conversation.outcome(), Some(&Ok(vec![a, refused("RCPT", "550 c"), d])));
+    }
+}
+
+#[test]
 fn a_server_that_leaves_leaves_all_recipients() {
     let script = Script { envelope: to("a@b.test c@b.test d@b.test", Some("x")), ..script() };
     let (_, outcome) = play(script, &["220 hi", "250 mx", "250 ok", "250 a", "421 bye"]);
