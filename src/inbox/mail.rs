@@ -78,7 +78,9 @@ fn shown(name: &HeaderName, value: &[u8]) -> String {
 
 /// The subject of a message, decoded, as far as it stands in lists; its header fields have the whole.
 pub(super) fn subject(raw: &[u8]) -> String {
-    let message = MessageParser::default().parse_headers(raw);
+    // No other field is parsed: with some of them a sender could keep the parser busy for long.
+    let parser = MessageParser::new().header_text(mail_parser::HeaderName::Subject).default_header_ignore();
+    let message = parser.parse_headers(raw);
     message.and_then(|message| message.subject().map(cut)).unwrap_or_default()
 }
 

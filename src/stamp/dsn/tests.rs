@@ -126,6 +126,28 @@ fn what_strangers_say_begins_no_line_of_its_own() {
     assert_eq!(text.matches(&format!("\r\n--=_{}", id(2))).count(), 4);
 }
 
+/// By mail-parser a field such as this takes longer than anybody would wait for the test.
+#[test]
+fn no_field_but_the_subject_is_parsed_to_tell_it() {
+    let pieces: String = (0..400_000).map(|at| format!(" a*{at}=x;\r\n")).collect();
+    let header = format!("Content-Type: text/plain;\r\n{pieces} b=c\r\nSubject: =?utf-8?q?d=C3=AEner?=\r\n");
+    let told = text::part(&Notification {
+        hostname: "mx1.example.net",
+        id: id(2),
+        written_at: at(60),
+        about: About {
+            id: id(1),
+            received_at: at(0),
+            sender: &mailbox("a@client.example"),
+            envelope_id: None,
+            header: header.as_bytes(),
+            message: None,
+        },
+        recipients: &[],
+    });
+    assert!(String::from_utf8(told.octets).unwrap().contains("Subject: d=C3=AEner"));
+}
+
 #[test]
 fn ids_that_could_write_into_the_header_are_not_referred_to() {
     for header in ["Message-ID: <a b@c>\r\n", "Message-ID: <a@b\u{fc}>\r\n", "Subject: none\r\n", ""] {

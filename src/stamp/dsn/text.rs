@@ -1,6 +1,6 @@
 //! The part for a person: what became of which message for whom, why, and what to do.
 
-use mail_parser::MessageParser;
+use mail_parser::{HeaderName, MessageParser};
 
 use super::{Action, FOLD, Notification, Part, Reported, date, fold, quoted_printable, visible};
 
@@ -49,7 +49,9 @@ fn text(notification: &Notification<'_>) -> String {
 fn message(notification: &Notification<'_>, out: &mut String) {
     let about = &notification.about;
     out.push_str("\r\nThe message:\r\n\r\n");
-    let parsed = MessageParser::new().parse_headers(about.header);
+    // No other field is parsed: with some of them a sender could keep the parser busy for long.
+    let parser = MessageParser::new().header_text(HeaderName::Subject).default_header_ignore();
+    let parsed = parser.parse_headers(about.header);
     let subject = parsed.as_ref().and_then(|parsed| parsed.subject());
     if let Some(subject) =
         subject.map(|subject| visible(subject, SHOWN)).filter(|text| !text.trim().is_empty())
