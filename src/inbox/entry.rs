@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::mail::{self, Mail, PIECE};
+use super::mail::{self, Mail};
 use crate::mail::ReversePath;
 use crate::metrics::MessageOutcome;
-use crate::pipeline::account::{Account, DeliveryAccount};
+use crate::pipeline::account::{Account, DeliveryAccount, PIECE, texts};
 use crate::pipeline::feed::{Event, Told};
 
 /// What is known of a transaction. An entry never changes: another takes its place in the store.
@@ -148,8 +148,8 @@ impl Entry {
         const OVERHEAD: usize = 1024;
         let raw = self.raw.as_ref().map_or(0, Bytes::len);
         let mail = self.mail.as_ref().map_or(0, |mail| mail.cost());
-        let told = self.told.as_ref().map_or(0, |told| event_cost(&told.event) + account_cost(&told.account));
-        let recipients = lines_cost(self.recipients.iter().map(String::as_str));
+        let told = self.told.as_ref().map_or(0, |told| event_cost(&told.event) + told.account.octets());
+        let recipients = texts(self.recipients.iter().map(String::as_str));
         OVERHEAD + raw + mail + told + recipients + self.subject.len() + self.haystack.len()
     }
 }
@@ -179,24 +179,4 @@ fn without_message(told: Told) -> Told {
 
 fn event_cost(event: &Event) -> usize {
     event.recipients.iter().map(|recipient| 2 * PIECE + recipient.to_string().len()).sum()
-}
-
-fn account_cost(account: &Account) -> usize {
-    let transcript = lines_cost(account.transcript.iter().map(|line| &*line.text));
-    let replies = lines_cost(account.replies.iter().map(String::as_str));
-    let recipients = account.recipients.iter().map(|recipient| {
-        let outcome = recipient.outcome.as_ref().map(|outcome| outcome.as_ref().unwrap_or_else(|why| why));
-        let said = recipient.why.iter().chain(outcome).map(String::as_str);
-        8 * PIECE + lines_cost(said) + 4 * PIECE * recipient.policies.len()
-    });
-    let delivery = account.delivery.as_ref().map_or(0, |delivery| {
-        let said = delivery.attempts.iter().map(|attempt| attempt.answer.as_str());
-        delivery.target.len() + lines_cost(said)
-    });
-    transcript + replies + recipients.sum::<usize>() + delivery
-}
-
-/// Of texts, each with what leads to it.
-fn lines_cost<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
-    lines.map(|line| 2 * PIECE + line.len()).sum()
 }

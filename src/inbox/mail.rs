@@ -9,9 +9,7 @@ use http::{HeaderMap, HeaderName};
 use mail_parser::MessageParser;
 
 use super::event::{self, NotAnEvent};
-
-/// Octets of a small allocation and of what leads to it, roughly.
-pub(super) const PIECE: usize = 50;
+use crate::pipeline::account::PIECE;
 
 /// Characters of a subject. RFC 5322 §2.1.1 has no line of more than 998; decoded and unfolded, it could be all that a
 /// message has.

@@ -15,6 +15,9 @@ use crate::mail::{Client, ForwardPath, Greeting, Mailbox, Tls};
 pub use crate::backend::Attempt;
 pub use crate::plan::Holding;
 
+/// Octets of a small allocation and of what leads to it, roughly.
+pub const PIECE: usize = 50;
+
 /// What is known of a transaction beside its [event](super::feed::Event).
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -43,14 +46,19 @@ pub struct Account {
 }
 
 impl Account {
-    /// Octets that it holds, about: the message, and texts.
+    /// Octets that it holds, roughly: the message, and texts.
     pub fn octets(&self) -> usize {
-        let lines = self.transcript.iter().map(|line| size_of::<Line>() + line.text.len());
-        let replies = self.replies.iter().map(String::len);
+        let transcript = texts(self.transcript.iter().map(|line| &*line.text));
+        let replies = texts(self.replies.iter().map(String::as_str));
         let recipients = self.recipients.iter().map(RecipientAccount::octets);
         let delivery = self.delivery.as_ref().map_or(0, DeliveryAccount::octets);
-        lines.chain(replies).chain(recipients).sum::<usize>() + delivery
+        transcript + replies + recipients.sum::<usize>() + delivery
     }
+}
+
+/// Octets of texts, each with what leads to it.
+pub fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| 2 * PIECE + text.len()).sum()
 }
 
 /// Which way a recipient went, and why.
@@ -74,17 +82,17 @@ pub struct RecipientAccount {
 
 impl RecipientAccount {
     fn octets(&self) -> usize {
-        let why = self.why.iter().map(String::len).sum::<usize>();
-        let policies = self.policies.iter().map(|holding| size_of::<Holding>() + holding.target.len());
-        let (Ok(outcome) | Err(outcome)) = self.outcome.as_ref().unwrap_or(const { &Ok(String::new()) });
-        why + policies.sum::<usize>() + outcome.len()
+        let outcome = self.outcome.as_ref().map(|outcome| outcome.as_ref().unwrap_or_else(|why| why));
+        let said = self.why.iter().chain(outcome).map(String::as_str);
+        let policies = self.policies.iter().map(|holding| 4 * PIECE + holding.target.len());
+        8 * PIECE + texts(said) + policies.sum::<usize>()
     }
 }
 
 impl DeliveryAccount {
     fn octets(&self) -> usize {
-        let attempts = self.attempts.iter().map(|attempt| size_of::<Attempt>() + attempt.answer.len());
-        self.prefix.len() + self.message.len() + attempts.sum::<usize>()
+        let said = self.attempts.iter().map(|attempt| attempt.answer.as_str());
+        self.prefix.len() + self.message.len() + self.target.len() + texts(said)
     }
 }
 
